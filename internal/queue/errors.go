@@ -1,0 +1,40 @@
+package queue
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Errors of engines. They are compared with [errors.Is] and [errors.As], never
+// by text.
+var (
+	// ErrFull is returned by Enqueue when the queue has reached its depth limit
+	// and may not drop anything. Nothing was stored.
+	ErrFull = errors.New("the queue is full")
+	// ErrDiskFull is returned by Enqueue while free space is below the floor
+	// that is kept for consumers. Nothing was stored.
+	ErrDiskFull = errors.New("too little free disk space to accept messages")
+	// ErrDuplicateID is returned by Enqueue when a message has a chosen id that
+	// is in the queue already. Nothing was stored.
+	ErrDuplicateID = errors.New("a message with this id exists")
+	// ErrLeaseNotFound means that no message is held under the lease: it never
+	// existed, was settled, or was replaced by a later one.
+	ErrLeaseNotFound = errors.New("lease not found")
+	// ErrLeaseExpired means that the lease ran out before this call. The
+	// message is back in the queue.
+	ErrLeaseExpired = errors.New("lease expired")
+	// ErrClosed is returned by every operation after Close.
+	ErrClosed = errors.New("the queue is closed")
+)
+
+// UnavailableError means that the store could not commit. Nothing of the
+// operation can be relied on; the caller answers 503.
+type UnavailableError struct{ Cause error }
+
+// Error implements error.
+func (e *UnavailableError) Error() string {
+	return fmt.Sprintf("the queue is unavailable: %v", e.Cause)
+}
+
+// Unwrap returns the cause.
+func (e *UnavailableError) Unwrap() error { return e.Cause }
