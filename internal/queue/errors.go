@@ -17,6 +17,9 @@ var (
 	// ErrDuplicateID is returned by Enqueue when a message has a chosen id that
 	// is in the queue already. Nothing was stored.
 	ErrDuplicateID = errors.New("a message with this id exists")
+	// ErrClaimed is returned by Enqueue when a claim is taken: the request is a
+	// replay. Nothing was stored.
+	ErrClaimed = errors.New("claimed before")
 	// ErrLeaseNotFound means that no message is held under the lease: it never
 	// existed, was settled, or was replaced by a later one.
 	ErrLeaseNotFound = errors.New("lease not found")

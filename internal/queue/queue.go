@@ -33,6 +33,22 @@ type NewMessage struct {
 	Payload []byte
 }
 
+// Batch is what one Enqueue stores: all of it or nothing, in one transaction.
+type Batch struct {
+	// Messages holds at least one, for a fan-out one per target.
+	Messages []NewMessage
+	// Claims are made together with the insert. If one of them is taken
+	// already, nothing is stored and the error is [ErrClaimed].
+	Claims []Claim
+}
+
+// Claim is something that may be used once until a time: a nonce, a signature.
+// An engine keeps it, over restarts if it is durable, until Until has passed.
+type Claim struct {
+	Key   [16]byte // a digest of what is claimed, with its route and kind
+	Until time.Time
+}
+
 // Leased is a message in the hands of a consumer until LeaseUntil.
 type Leased struct {
 	ID, LeaseID   string
