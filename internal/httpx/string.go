@@ -6,8 +6,13 @@ import "unicode/utf8"
 // writes <, > and & and the line separators as escapes, and invalid UTF-8 as
 // U+FFFD, so that an answer is safe wherever it is pasted.
 func AppendString(b []byte, s string) []byte {
+	return append(AppendEscaped(append(b, '"'), s), '"')
+}
+
+// AppendEscaped appends s as AppendString, without the quotes, for a string
+// that is put together from parts.
+func AppendEscaped(b []byte, s string) []byte {
 	const hex = "0123456789abcdef"
-	b = append(b, '"')
 	start := 0
 	for i := 0; i < len(s); {
 		c := s[i]
@@ -45,5 +50,5 @@ func AppendString(b []byte, s string) []byte {
 		i++
 		start = i
 	}
-	return append(append(b, s[start:]...), '"')
+	return append(b, s[start:]...)
 }

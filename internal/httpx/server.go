@@ -1,0 +1,108 @@
+package httpx
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log"
+	"net"
+	"net/http"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// The limits of every server.
+const (
+	// ReadHeaderTimeout is how long a client may take for the head of a
+	// request.
+	ReadHeaderTimeout = 10 * time.Second
+	// ReadTimeout is how long it may take for head and body. A handler that
+	// reads large bodies moves the deadline with [http.ResponseController].
+	ReadTimeout = 30 * time.Second
+	// IdleTimeout is how long a connection may wait for its next request.
+	IdleTimeout = 120 * time.Second
+	// MaxHeaderBytes bounds the head; a longer one gets 431.
+	MaxHeaderBytes = 1 << 20
+)
+
+// ServerOptions describe a server for [NewServer].
+type ServerOptions struct {
+	// Handler answers; a panic in it becomes a 500 and one log line.
+	Handler http.Handler
+	// Logger gets panics at level error and what clients do wrong below HTTP
+	// at level debug.
+	Logger *zap.Logger
+	// ConnContext may add to the context of a connection; nil adds nothing.
+	ConnContext func(ctx context.Context, c net.Conn) context.Context
+}
+
+// NewServer makes a server with our limits. Writes have no deadline, because
+// answers may be long polls or streams; see [LimitWrite].
+func NewServer(o ServerOptions) *http.Server {
+	return &http.Server{
+		Handler:                      &root{next: o.Handler, logger: o.Logger},
+		ReadHeaderTimeout:            ReadHeaderTimeout,
+		ReadTimeout:                  ReadTimeout,
+		IdleTimeout:                  IdleTimeout,
+		MaxHeaderBytes:               MaxHeaderBytes,
+		ErrorLog:                     log.New(debugWriter{o.Logger}, "", 0),
+		ConnContext:                  o.ConnContext,
+		DisableGeneralOptionsHandler: true,
+	}
+}
+
+// LimitWrite gives the client d to take the rest of the answer, so that one
+// that reads nothing does not hold its memory for ever.
+func LimitWrite(w http.ResponseWriter, now time.Time, d time.Duration) {
+	// a writer without deadlines has no slow client behind it
+	_ = http.NewResponseController(w).SetWriteDeadline(now.Add(d))
+}
+
+// root is the outermost handler: it records the answer and survives panics.
+type root struct {
+	next      http.Handler
+	logger    *zap.Logger
+	recorders recorders
+}
+
+// ServeHTTP implements [http.Handler].
+func (h *root) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	rec := h.recorders.get(w)
+	defer h.recorders.put(rec)
+	defer h.recover(rec)
+	if r.RequestURI == "*" {
+		WriteError(rec, &Error{Status: http.StatusMethodNotAllowed, Code: "method_not_allowed",
+			Detail: "OPTIONS * is not answered"})
+		return
+	}
+	h.next.ServeHTTP(rec, r)
+}
+
+func (h *root) recover(rec *recorder) {
+	p := recover()
+	if p == nil {
+		return
+	}
+	if p == http.ErrAbortHandler { //nolint:errorlint // the value itself, as net/http compares it
+		panic(p)
+	}
+	h.logger.Error("a request handler panicked", zap.String("panic", fmt.Sprint(p)), zap.Stack("stack"))
+	if rec.status != 0 {
+		// half an answer is out: only a cut connection tells the client
+		panic(http.ErrAbortHandler)
+	}
+	rec.Header().Set("Connection", "close")
+	WriteError(rec, &Error{Status: http.StatusInternalServerError, Code: "internal_error",
+		Detail: "the request could not be handled; the log has the cause"})
+}
+
+// debugWriter takes what net/http has to say about connections.
+type debugWriter struct{ logger *zap.Logger }
+
+func (d debugWriter) Write(b []byte) (int, error) {
+	if ce := d.logger.Check(zap.DebugLevel, "http server"); ce != nil {
+		ce.Write(zap.String("detail", string(bytes.TrimSpace(b))))
+	}
+	return len(b), nil
+}
