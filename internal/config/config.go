@@ -29,6 +29,9 @@ type Config struct {
 	// Path is the file it was read from; Fingerprint the lower-case hex SHA-256
 	// of the file's bytes.
 	Path, Fingerprint string `hk:"-"`
+	// Written has the place of each directive outside routes that the file has,
+	// by its name with its blocks, such as "pull_api.max_batch".
+	Written map[string]Pos `hk:"-"`
 
 	Ingress       Ingress
 	PullAPI       PullAPI
@@ -37,7 +40,7 @@ type Config struct {
 	Observability Observability
 	Defaults      Defaults
 	// Routes are in the order of the file, which is the order of matching.
-	Routes []Route
+	Routes []Route `hk:"route"`
 }
 
 // Backend returns the queue engine, which all routes share.
@@ -138,17 +141,17 @@ const (
 
 // AccessLog is the log of requests, one line each.
 type AccessLog struct {
-	Enabled bool
-	Output  LogOutput
-	Path    string // of the file, for File only
+	Enabled bool      `hk:"access_log.enabled"`
+	Output  LogOutput `hk:"access_log.output"`
+	Path    string    `hk:"access_log.path"` // of the file, for File only
 }
 
 // RuntimeLog is the log of events. An empty Level leaves it to the command
 // line; LevelOff silences the log.
 type RuntimeLog struct {
-	Level  LogLevel
-	Output LogOutput
-	Path   string // of the file, for File only
+	Level  LogLevel  `hk:"runtime_log.level"`
+	Output LogOutput `hk:"runtime_log.output"`
+	Path   string    `hk:"runtime_log.path"` // of the file, for File only
 }
 
 // LogLevel is the least severe level that is logged.
@@ -163,17 +166,20 @@ const (
 	LevelOff   LogLevel = "off"
 )
 
-// Defaults are the limits of routes that set none, in bytes.
+// Defaults are the limits of routes that set none, in bytes, and the policy of
+// deliveries.
 type Defaults struct {
-	MaxBody    int64 `hk:"defaults.max_body"`
-	MaxHeaders int64 `hk:"defaults.max_headers"`
+	MaxBody    int64   `hk:"defaults.max_body"`
+	MaxHeaders int64   `hk:"defaults.max_headers"`
+	Egress     Egress  `hk:"defaults.egress"`
+	Deliver    Deliver `hk:"defaults.deliver"`
 }
 
 // Route is one path and what happens to the messages that come in on it.
 type Route struct {
 	// Path is cleaned and is the route's identity.
-	Path string
-	Pos  Pos
+	Path string `hk:"route.path"`
+	Pos  Pos    `hk:"-"`
 	// HMAC is nil for an open route.
 	HMAC *HMAC `hk:"route.auth"`
 	// MaxBody and MaxHeaders are in bytes, with the defaults filled in.
@@ -198,19 +204,19 @@ const (
 // HMAC is signature authentication. Any one of Secrets may verify. The headers
 // (canonical names) and Tolerance are those of the canonical scheme.
 type HMAC struct {
-	Provider        Provider
-	Secrets         []SecretRef
-	SignatureHeader string
-	TimestampHeader string
-	NonceHeader     string
-	Tolerance       time.Duration
+	Provider        Provider      `hk:"auth_hmac.provider"`
+	Secrets         []SecretRef   `hk:"auth_hmac.secret"`
+	SignatureHeader string        `hk:"auth_hmac.signature_header"`
+	TimestampHeader string        `hk:"auth_hmac.timestamp_header"`
+	NonceHeader     string        `hk:"auth_hmac.nonce_header"`
+	Tolerance       time.Duration `hk:"auth_hmac.tolerance"`
 }
 
 // Pull makes the messages of a route available to workers.
 type Pull struct {
 	// Path is relative to the prefix of the pull API.
-	Path string
+	Path string `hk:"pull.path"`
 	// Tokens replace those of the pull API for this route; empty means that
 	// those of the pull API apply.
-	Tokens []SecretRef
+	Tokens []SecretRef `hk:"pull.auth"`
 }
