@@ -59,5 +59,11 @@ func WriteError(w http.ResponseWriter, e *Error) {
 	_, _ = w.Write(body) // the client may be gone; there is nobody to tell
 }
 
+// Refuse sends e as WriteError and notes its code as the reason of the refusal.
+func Refuse(w http.ResponseWriter, e *Error) {
+	NoteOf(w).Reason = e.Code
+	WriteError(w, e)
+}
+
 // contentTypeJSON is shared by all answers and never changed.
 var contentTypeJSON = []string{"application/json"}

@@ -20,6 +20,10 @@ const (
 	// ReadTimeout is how long it may take for head and body. A handler that
 	// reads large bodies moves the deadline with [http.ResponseController].
 	ReadTimeout = 30 * time.Second
+	// WriteTimeout is how long it may take from there to the end of the answer,
+	// so that a client that reads nothing holds no memory for ever. A handler
+	// that answers late or much moves the deadline with [ExtendWrite].
+	WriteTimeout = 90 * time.Second
 	// IdleTimeout is how long a connection may wait for its next request.
 	IdleTimeout = 120 * time.Second
 	// MaxHeaderBytes bounds the head; a longer one gets 431.
@@ -37,13 +41,13 @@ type ServerOptions struct {
 	ConnContext func(ctx context.Context, c net.Conn) context.Context
 }
 
-// NewServer makes a server with our limits. Writes have no deadline, because
-// answers may be long polls or streams; see [LimitWrite].
+// NewServer makes a server with our limits.
 func NewServer(o ServerOptions) *http.Server {
 	return &http.Server{
 		Handler:                      &root{next: o.Handler, logger: o.Logger},
 		ReadHeaderTimeout:            ReadHeaderTimeout,
 		ReadTimeout:                  ReadTimeout,
+		WriteTimeout:                 WriteTimeout,
 		IdleTimeout:                  IdleTimeout,
 		MaxHeaderBytes:               MaxHeaderBytes,
 		ErrorLog:                     log.New(debugWriter{o.Logger}, "", 0),
@@ -52,9 +56,9 @@ func NewServer(o ServerOptions) *http.Server {
 	}
 }
 
-// LimitWrite gives the client d to take the rest of the answer, so that one
-// that reads nothing does not hold its memory for ever.
-func LimitWrite(w http.ResponseWriter, now time.Time, d time.Duration) {
+// ExtendWrite gives the client d from now to take the answer, in place of what
+// is left of [WriteTimeout].
+func ExtendWrite(w http.ResponseWriter, now time.Time, d time.Duration) {
 	// a writer without deadlines has no slow client behind it
 	_ = http.NewResponseController(w).SetWriteDeadline(now.Add(d))
 }
