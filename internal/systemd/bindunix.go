@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/user"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -42,6 +43,9 @@ const (
 // path, unless another process has replaced it. Errors are of type
 // [*BindError].
 func BindUnix(ctx context.Context, s UnixSocket) (net.Listener, error) {
+	if s.Path == "" || s.Path[0] == '@' || strings.ContainsRune(s.Path, 0) {
+		return nil, s.fail(syscall.EINVAL, "give the path of a file; abstract sockets have no permissions to guard them")
+	}
 	if len(s.Path) > maxUnixPath {
 		return nil, s.fail(syscall.ENAMETOOLONG, fmt.Sprintf("the path has %d bytes, a Unix socket can have %d; choose a shorter one", len(s.Path), maxUnixPath))
 	}
