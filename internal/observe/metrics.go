@@ -59,16 +59,19 @@ const queueStatsTimeout = 2 * time.Second
 // doesn't answer in time its gauges are missing from that scrape, which alerts
 // can tell from zero; the other metrics are there.
 type QueueCollector struct {
+	base                         context.Context // that of the program; a scrape brings none
 	stats                        func(ctx context.Context) (QueueStats, error)
 	depth, total, oldest, behind *prometheus.Desc
 }
 
-// NewQueueCollector returns a collector; stats must heed its context.
-func NewQueueCollector(stats func(ctx context.Context) (QueueStats, error)) *QueueCollector {
+// NewQueueCollector returns a collector; ctx ends its questions for good, and
+// stats must heed the context that it gets.
+func NewQueueCollector(ctx context.Context, stats func(ctx context.Context) (QueueStats, error)) *QueueCollector {
 	desc := func(name, help string, labels ...string) *prometheus.Desc {
 		return prometheus.NewDesc(name, help, labels, nil)
 	}
 	return &QueueCollector{
+		base:   ctx,
 		stats:  stats,
 		depth:  desc("hookaido_queue_depth", "Messages by state.", "state"),
 		total:  desc("hookaido_queue_total", "Messages in all states."),
@@ -86,8 +89,7 @@ func (q *QueueCollector) Describe(ch chan<- *prometheus.Desc) {
 
 // Collect implements [prometheus.Collector].
 func (q *QueueCollector) Collect(ch chan<- prometheus.Metric) {
-	// The interface of collectors has no context to start from.
-	ctx, cancel := context.WithTimeout(context.Background(), queueStatsTimeout)
+	ctx, cancel := context.WithTimeout(q.base, queueStatsTimeout)
 	defer cancel()
 	s, err := q.stats(ctx)
 	if err != nil {
