@@ -2,6 +2,7 @@ package httpx
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
 )
 
@@ -129,8 +130,8 @@ func (s *scanner) value(f Field) *Error {
 	case *[]string:
 		return s.list(f.Name, into)
 	default:
-		// not with %T, which would put the fields of every request on the heap
-		panic("httpx: field " + f.Name + " has a type that ParseObject does not know")
+		return &Error{Status: http.StatusInternalServerError, Code: "internal_error",
+			Detail: "the field " + f.Name + " has a type that is not provided for"}
 	}
 	return nil
 }

@@ -1,10 +1,8 @@
 package httpx
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"log"
 	"net"
 	"net/http"
 	"time"
@@ -43,6 +41,8 @@ type ServerOptions struct {
 
 // NewServer makes a server with our limits.
 func NewServer(o ServerOptions) *http.Server {
+	// it fails only for a level that zap does not know
+	errorLog, _ := zap.NewStdLogAt(o.Logger, zap.DebugLevel)
 	return &http.Server{
 		Handler:                      &root{next: o.Handler, logger: o.Logger},
 		ReadHeaderTimeout:            ReadHeaderTimeout,
@@ -50,7 +50,7 @@ func NewServer(o ServerOptions) *http.Server {
 		WriteTimeout:                 WriteTimeout,
 		IdleTimeout:                  IdleTimeout,
 		MaxHeaderBytes:               MaxHeaderBytes,
-		ErrorLog:                     log.New(debugWriter{o.Logger}, "", 0),
+		ErrorLog:                     errorLog,
 		ConnContext:                  o.ConnContext,
 		DisableGeneralOptionsHandler: true,
 	}
@@ -89,24 +89,23 @@ func (h *root) recover(rec *recorder) {
 		return
 	}
 	if p == http.ErrAbortHandler { //nolint:errorlint // the value itself, as net/http compares it
-		panic(p)
+		abort(rec)
+		return
 	}
 	h.logger.Error("a request handler panicked", zap.String("panic", fmt.Sprint(p)), zap.Stack("stack"))
 	if rec.status != 0 {
-		// half an answer is out: only a cut connection tells the client
-		panic(http.ErrAbortHandler)
+		abort(rec)
+		return
 	}
 	rec.Header().Set("Connection", "close")
 	WriteError(rec, &Error{Status: http.StatusInternalServerError, Code: "internal_error",
 		Detail: "the request could not be handled; the log has the cause"})
 }
 
-// debugWriter takes what net/http has to say about connections.
-type debugWriter struct{ logger *zap.Logger }
-
-func (d debugWriter) Write(b []byte) (int, error) {
-	if ce := d.logger.Check(zap.DebugLevel, "http server"); ce != nil {
-		ce.Write(zap.String("detail", string(bytes.TrimSpace(b))))
+// abort cuts the connection, which is the only way to tell a client that an
+// answer that has begun will not be completed.
+func abort(w http.ResponseWriter) {
+	if c, _, err := http.NewResponseController(w).Hijack(); err == nil {
+		_ = c.Close() // it is lost either way
 	}
-	return len(b), nil
 }

@@ -1,0 +1,108 @@
+// Package adminapi is the admin API over HTTP: it decides who may ask, decodes,
+// calls the admin service and encodes the answer.
+//
+// One handler serves both ways in. Over TCP a request needs a token if there
+// are any; without tokens, which the configuration allows on loopback only, it
+// must name a loopback host, so that no web page gets in by DNS rebinding. Over
+// a Unix socket the permissions of the file decide who may connect, no token is
+// needed, the prefix is not used, and what changes the daemon is available too.
+package adminapi
+
+import (
+	"net"
+	"net/http"
+	"sync/atomic"
+
+	"go.uber.org/zap"
+
+	"hookaido/internal/admin"
+	"hookaido/internal/auth"
+	"hookaido/internal/httpx"
+)
+
+// Options are what a [Handler] is made of.
+type Options struct {
+	Service *admin.Service
+	// Prefix is in front of every path over TCP; empty for none.
+	Prefix string
+	// Hosts are names that a client without a token may put into Host, besides
+	// those of the loopback.
+	Hosts []string
+	// Logger gets who changed what, and the causes of failures.
+	Logger *zap.Logger
+}
+
+// Handler serves the admin API. It is safe for concurrent use.
+type Handler struct {
+	service *admin.Service
+	prefix  string
+	hosts   []string
+	logger  *zap.Logger
+	tokens  atomic.Pointer[auth.Tokens]
+	routes  map[string]route
+}
+
+// route is one path of the API.
+type route struct {
+	method string
+	serve  http.HandlerFunc
+	// unix: served over the Unix socket only.
+	unix bool
+	// probe: a GET without a query needs no token; it tells no secret.
+	probe bool
+}
+
+// New makes a handler without tokens; see SetTokens.
+func New(o Options) *Handler {
+	h := &Handler{service: o.Service, prefix: o.Prefix, hosts: o.Hosts, logger: o.Logger}
+	h.tokens.Store(auth.NewTokens(nil))
+	h.routes = map[string]route{
+		"/healthz": {method: http.MethodGet, serve: h.health, probe: true},
+		"/livez":   {method: http.MethodGet, serve: h.live, probe: true},
+		"/readyz":  {method: http.MethodGet, serve: h.ready, probe: true},
+		"/status":  {method: http.MethodGet, serve: h.status},
+		"/reload":  {method: http.MethodPost, serve: h.reload, unix: true},
+	}
+	return h
+}
+
+// SetTokens puts a list of tokens in force. With an empty one every request
+// over TCP is allowed, if it names a loopback host.
+func (h *Handler) SetTokens(t *auth.Tokens) { h.tokens.Store(t) }
+
+// ServeHTTP implements [http.Handler].
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	unix, prefix := overUnix(r), h.prefix
+	if unix {
+		prefix = ""
+	}
+	path, inside := httpx.CutPrefix(r.URL.Path, prefix)
+	if !inside {
+		w.WriteHeader(http.StatusNotFound)
+		return
+	}
+	found, known := h.routes[path]
+	if refusal := h.admit(r, unix, known && found.probe); refusal != nil {
+		httpx.Refuse(w, refusal)
+		return
+	}
+	switch {
+	case !known, found.unix && !unix:
+		httpx.Refuse(w, &httpx.Error{Status: http.StatusNotFound, Code: "not_found", Detail: "there is nothing at this path"})
+	case r.Method != found.method:
+		w.Header().Set("Allow", found.method)
+		httpx.Refuse(w, &httpx.Error{Status: http.StatusMethodNotAllowed, Code: "method_not_allowed",
+			Detail: "method must be " + found.method})
+	case found.method != http.MethodGet && !isJSON(r):
+		httpx.Refuse(w, &httpx.Error{Status: http.StatusUnsupportedMediaType, Code: "unsupported_media_type",
+			Detail: "a request that changes something needs Content-Type: application/json"})
+	default:
+		found.serve(w, r)
+	}
+}
+
+// overUnix reports whether r came in over a Unix socket.
+func overUnix(r *http.Request) bool {
+	addr, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
+	return ok && addr.Network() == "unix"
+}

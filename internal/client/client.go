@@ -1,0 +1,192 @@
+// Package client talks to the admin API of a running daemon, for the operator
+// commands. Its errors are for people at a terminal: they say what to do.
+package client
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"syscall"
+	"time"
+
+	"hookaido/internal/admin"
+)
+
+// Credential is a token that does not show itself when it is printed.
+type Credential interface{ Reveal() []byte }
+
+// Options say where the daemon is: at Socket, or at URL.
+type Options struct {
+	// Socket is the path of the Unix socket of the admin API.
+	Socket string
+	// URL is the base of the admin API over TCP, with its prefix, such as
+	// http://127.0.0.1:2019. Token is for it; nil for none.
+	URL   string
+	Token Credential
+	// Timeout bounds a call; 0 is 30 seconds.
+	Timeout time.Duration
+}
+
+const defaultTimeout = 30 * time.Second
+
+// Client calls one daemon. It is safe for concurrent use.
+type Client struct {
+	http  *http.Client
+	base  string
+	place string // for messages
+	unix  bool
+	token Credential
+}
+
+// New makes a client. It connects when it is used.
+func New(o Options) (*Client, error) {
+	timeout := o.Timeout
+	if timeout == 0 {
+		timeout = defaultTimeout
+	}
+	transport := &http.Transport{} // a proxy of the environment has no part in this
+	c := &Client{http: &http.Client{Transport: transport, Timeout: timeout, CheckRedirect: noRedirect}, token: o.Token}
+	if o.URL == "" {
+		c.base, c.place, c.unix = "http://localhost", o.Socket, true
+		transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
+			var d net.Dialer
+			return d.DialContext(ctx, "unix", o.Socket)
+		}
+		return c, nil
+	}
+	u, err := url.Parse(o.URL)
+	switch {
+	case err != nil, u.Host == "", u.Scheme != "http" && u.Scheme != "https":
+		return nil, errors.New("the address of the admin API must be like http://127.0.0.1:2019")
+	case u.User != nil:
+		return nil, errors.New("the address of the admin API must not hold a password; give the token on its own")
+	}
+	u.RawQuery, u.Fragment = "", ""
+	c.base = strings.TrimSuffix(u.String(), "/")
+	c.place = c.base
+	return c, nil
+}
+
+// noRedirect keeps the token from going elsewhere.
+func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+
+// Close drops idle connections.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
+
+// Health asks for the health of the daemon with its details.
+func (c *Client) Health(ctx context.Context) (admin.Health, error) {
+	var h admin.Health
+	err := c.get(ctx, "/healthz?details=1", &h)
+	return h, err
+}
+
+// Status asks what the daemon is doing.
+func (c *Client) Status(ctx context.Context) (admin.Status, error) {
+	var s admin.Status
+	err := c.get(ctx, "/status", &s)
+	return s, err
+}
+
+// Reload makes the daemon take its Hookaidofile anew and returns when that is
+// done. When it refuses, the error is an [*admin.ReloadError].
+func (c *Client) Reload(ctx context.Context) (admin.ReloadResult, error) {
+	var result admin.ReloadResult
+	status, body, err := c.call(ctx, http.MethodPost, "/reload")
+	if err != nil {
+		return result, err
+	}
+	if status == http.StatusOK {
+		return result, c.decode(body, &result)
+	}
+	var refused admin.ReloadError
+	if json.Unmarshal(body, &refused) != nil || refused.Diagnostics == nil {
+		return result, c.refusal(status, body)
+	}
+	return result, &refused
+}
+
+func (c *Client) get(ctx context.Context, path string, into any) error {
+	status, body, err := c.call(ctx, http.MethodGet, path)
+	if err != nil {
+		return err
+	}
+	if status != http.StatusOK {
+		return c.refusal(status, body)
+	}
+	return c.decode(body, into)
+}
+
+// maxAnswer bounds what is read of an answer, in bytes.
+const maxAnswer = 16 << 20
+
+func (c *Client) call(ctx context.Context, method, path string) (int, []byte, error) {
+	req, err := http.NewRequestWithContext(ctx, method, c.base+path, http.NoBody)
+	if err != nil {
+		return 0, nil, err
+	}
+	if method != http.MethodGet {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	if c.token != nil {
+		req.Header.Set("Authorization", "Bearer "+string(c.token.Reveal()))
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return 0, nil, c.explain(err)
+	}
+	defer resp.Body.Close() //nolint:errcheck // read only
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	if err != nil {
+		return 0, nil, c.explain(err)
+	}
+	return resp.StatusCode, body, nil
+}
+
+// explain says what an error of the connection means.
+func (c *Client) explain(err error) error {
+	var netErr net.Error
+	switch {
+	case c.unix && errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("hookaido isn't running: there is no socket at %s; start it with: systemctl start hookaido", c.place)
+	case c.unix && errors.Is(err, syscall.ECONNREFUSED):
+		return fmt.Errorf("hookaido isn't running: nobody listens on %s; start it with: systemctl start hookaido", c.place)
+	case c.unix && errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("you may not use %s: run this as root, or as a member of the socket's group (ls -l %s)", c.place, c.place)
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return fmt.Errorf("nobody listens at %s: is hookaido running, and is that its admin_api listen address?", c.place)
+	case errors.As(err, &netErr) && netErr.Timeout():
+		return fmt.Errorf("hookaido at %s did not answer in time: see journalctl -u hookaido", c.place)
+	}
+	var u *url.Error
+	if errors.As(err, &u) {
+		err = u.Err
+	}
+	return fmt.Errorf("talk to hookaido at %s: %w", c.place, err)
+}
+
+// refusal turns an answer that is no success into an error.
+func (c *Client) refusal(status int, body []byte) error {
+	var answer struct{ Code, Detail string }
+	if json.Unmarshal(body, &answer) != nil || answer.Code == "" {
+		return fmt.Errorf("%s answers %d without a reason: is that the admin API of hookaido?", c.place, status)
+	}
+	if status == http.StatusUnauthorized {
+		return fmt.Errorf("hookaido at %s wants another token: give one that admin_api { auth token … } lists", c.place)
+	}
+	return fmt.Errorf("hookaido at %s refuses: %s (%s)", c.place, answer.Detail, answer.Code)
+}
+
+func (c *Client) decode(body []byte, into any) error {
+	if err := json.NewDecoder(bytes.NewReader(body)).Decode(into); err != nil {
+		return fmt.Errorf("read the answer of %s, is that the admin API of hookaido?: %w", c.place, err)
+	}
+	return nil
+}
