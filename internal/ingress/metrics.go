@@ -1,0 +1,76 @@
+package ingress
+
+import (
+	"slices"
+	"strconv"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// reason is a label of hookaido_ingress_rejected_by_reason_total.
+type reason uint8
+
+const (
+	reasonMemoryPressure reason = iota
+	reasonQueueFull
+	reasonAdaptiveBackpressure
+	reasonRateLimit
+	reasonAuth
+	reasonNotFound
+	reasonPolicy
+	reasonOther
+)
+
+// reasonNames are in the order of the constants. All combinations with
+// statusNames are there from the first scrape, as dashboards of 2.11 expect.
+var (
+	reasonNames = [...]string{
+		"memory_pressure", "queue_full", "adaptive_backpressure", "rate_limit",
+		"auth", "not_found", "policy", "other",
+	}
+	statusNames = [...]string{"400", "401", "403", "404", "405", "413", "429", "503", "other"}
+)
+
+type metrics struct {
+	accepted, enqueued, rejected prometheus.Counter
+	byReason                     [len(reasonNames)][len(statusNames)]prometheus.Counter
+	// signatureFailures has the classes of hmac.Failure and "replay".
+	signatureFailures *prometheus.CounterVec
+}
+
+func newMetrics(r prometheus.Registerer) *metrics {
+	counter := func(name, help string) prometheus.Counter {
+		return prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
+	}
+	m := &metrics{
+		accepted: counter("hookaido_ingress_accepted_total", "Requests that were accepted."),
+		enqueued: counter("hookaido_ingress_enqueued_total", "Messages that were enqueued, one per target of an accepted request."),
+		rejected: counter("hookaido_ingress_rejected_total", "Requests that were refused."),
+		signatureFailures: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "hookaido_ingress_signature_failures_total",
+			Help: "Requests whose signature was refused, by the class of the failure.",
+		}, []string{"class"}),
+	}
+	byReason := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "hookaido_ingress_rejected_by_reason_total",
+		Help: "Requests that were refused, by reason and status.",
+	}, []string{"reason", "status"})
+	for i, reason := range reasonNames {
+		for j, status := range statusNames {
+			m.byReason[i][j] = byReason.WithLabelValues(reason, status)
+		}
+	}
+	if r != nil {
+		r.MustRegister(m.accepted, m.enqueued, m.rejected, byReason, m.signatureFailures)
+	}
+	return m
+}
+
+func (m *metrics) refused(r reason, status int) {
+	m.rejected.Inc()
+	i := slices.Index(statusNames[:], strconv.Itoa(status))
+	if i < 0 {
+		i = len(statusNames) - 1
+	}
+	m.byReason[r][i].Inc()
+}
