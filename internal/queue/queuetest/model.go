@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"slices"
-	"strings"
 	"time"
 
 	"hookaido/internal/queue"
@@ -156,12 +155,10 @@ func (m *model) extend(req queue.ExtendRequest) error {
 }
 
 func (m *model) stats() queue.Stats {
-	s := queue.Stats{ByState: map[queue.State]int{}}
-	for _, state := range queue.States() {
-		s.ByState[state] = m.count(state)
-	}
+	s := queue.Stats{ByState: byState(counts{})}
 	lanes := map[[2]string]*queue.LaneStats{}
 	for _, msg := range m.messages {
+		s.ByState[msg.state]++
 		key := [2]string{msg.Route, msg.Target}
 		lane := lanes[key]
 		if lane == nil {
@@ -186,9 +183,6 @@ func (m *model) stats() queue.Stats {
 			s.Lanes = append(s.Lanes, *lane)
 		}
 	}
-	slices.SortFunc(s.Lanes, func(a, b queue.LaneStats) int {
-		return strings.Compare(a.Route+"\x00"+a.Target, b.Route+"\x00"+b.Target)
-	})
 	return s
 }
 

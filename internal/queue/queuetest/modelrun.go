@@ -36,8 +36,8 @@ type play struct {
 	*rig
 	rand   *rand.Rand
 	model  model
-	leases []string // ids of leases given, the last ones
-	steps  []string // what was done, for the log of a failure
+	leases []string        // ids of leases given, the last ones
+	steps  []func() string // what was done, for the log of a failure
 }
 
 func newPlay(r *rig, seed uint64) *play {
@@ -50,7 +50,11 @@ func newPlay(r *rig, seed uint64) *play {
 func (p *play) run(n int) {
 	defer func() {
 		if p.Failed() {
-			p.Logf("the last of %d steps:\n%s", len(p.steps), strings.Join(p.steps[max(0, len(p.steps)-40):], "\n"))
+			var last []string
+			for _, text := range p.steps[max(0, len(p.steps)-40):] {
+				last = append(last, text())
+			}
+			p.Logf("the last of %d steps:\n%s", len(p.steps), strings.Join(last, "\n"))
 		}
 	}()
 	for range n {
@@ -77,7 +81,7 @@ func (p *play) run(n int) {
 }
 
 func (p *play) step(format string, args ...any) {
-	p.steps = append(p.steps, fmt.Sprintf(format, args...))
+	p.steps = append(p.steps, func() string { return fmt.Sprintf(format, args...) })
 }
 
 func (p *play) route() string { return []string{routeA, routeB, "/hooks/c"}[p.rand.IntN(3)] }
