@@ -15,7 +15,8 @@ const maxShown = 120
 func Render(list []Diagnostic) string {
 	var b strings.Builder
 	for _, d := range list {
-		fmt.Fprintf(&b, "%s:%d:%d: %s: %s\n", d.File, d.Span.Start.Line, d.Span.Start.Column, d.Severity, printable(d.Message))
+		b.WriteString(d.String())
+		b.WriteByte('\n')
 		excerpt(&b, d.Source, d.Span)
 		if d.Hint != "" {
 			fmt.Fprintf(&b, "hint: %s\n", printable(d.Hint))
@@ -29,8 +30,12 @@ func Render(list []Diagnostic) string {
 	return b.String()
 }
 
-// String returns the first line of what [Render] gives.
+// String returns the first line of what [Render] gives. A diagnostic about a
+// file as a whole has no line and column.
 func (d Diagnostic) String() string {
+	if d.Span.Start == (Pos{}) {
+		return fmt.Sprintf("%s: %s: %s", d.File, d.Severity, printable(d.Message))
+	}
 	return fmt.Sprintf("%s:%d:%d: %s: %s", d.File, d.Span.Start.Line, d.Span.Start.Column, d.Severity, printable(d.Message))
 }
 

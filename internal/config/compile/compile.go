@@ -1,0 +1,173 @@
+// Package compile turns the text of a Hookaidofile into a [config.Config], or
+// into everything that is wrong with it, sorted by position.
+//
+// The directive table of package schema drives it: cutting, arguments,
+// defaults. What one row can't say alone, such as two directives that exclude
+// each other, is a rule: a small function in one of the rules files. Placeholders
+// are expanded through the functions of [Options], so that a file that comes
+// from somebody else can be compiled without access to the environment and the
+// disk.
+package compile
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+
+	"hookaido/internal/config"
+	"hookaido/internal/config/schema"
+	"hookaido/internal/config/syntax"
+)
+
+// The codes of what the compiler itself finds. They are stable; package schema
+// and package syntax have further ones.
+const (
+	CodeUnreadable      = "unreadable"
+	CodePermissions     = "file-permissions"
+	CodeEmpty           = "empty-config"
+	CodeDuplicate       = "duplicate"
+	CodeMissing         = "missing-directive"
+	CodeDefaultUsed     = "default-used"
+	CodePlaceholder     = "bad-placeholder"
+	CodeEnvNotSet       = "env-not-set"
+	CodeNotExpanded     = "not-expanded"
+	CodeUnknownVar      = "unknown-var"
+	CodeVarCycle        = "var-cycle"
+	CodeSecretRef       = "bad-secret-ref"
+	CodeWeakSecret      = "weak-secret"
+	CodeNoRoutes        = "no-routes"
+	CodeRouteTarget     = "route-needs-target"
+	CodeDuplicateRoute  = "duplicate-route"
+	CodeUnreachable     = "unreachable-route"
+	CodeDuplicatePull   = "duplicate-pull-path"
+	CodePullPrefix      = "pull-path-under-prefix"
+	CodeMixedBackends   = "mixed-backends"
+	CodeTokenRequired   = "token-required"
+	CodeSecretRequired  = "secret-required"
+	CodeExcluded        = "options-exclude"
+	CodeSameHeader      = "same-header"
+	CodeLimitsCrossed   = "limits-crossed"
+	CodeListenConflict  = "listen-conflict"
+	CodeDuplicateSecret = "duplicate-secret"
+)
+
+// Options says what a compile may reach outside the file. A nil function
+// denies it: placeholders of that kind become empty, with a warning.
+type Options struct {
+	// LookupEnv looks up an environment variable, as [os.LookupEnv].
+	LookupEnv func(name string) (string, bool)
+	// ReadFile reads a file for a {file.PATH}; see [ReadFile].
+	ReadFile func(path string) ([]byte, error)
+}
+
+// Source compiles the text of a file. The config is nil if a diagnostic is an
+// error. Diagnostics are sorted by position.
+func Source(name string, src []byte, opts Options) (*config.Config, []syntax.Diagnostic) {
+	file, faults := syntax.Parse(name, src)
+	c := &compiler{opts: opts, file: file, table: schema.Root(), fields: fieldIndex{}}
+	c.diags = faults
+	c.cfg = &config.Config{Path: name, Written: map[string]config.Pos{}}
+	sum := sha256.Sum256(src)
+	c.cfg.Fingerprint = hex.EncodeToString(sum[:])
+	switch {
+	case file.Broken:
+		c.explainBraces()
+	case empty(file.Root):
+		c.errorAt(CodeEmpty, syntax.Span{Start: syntax.Pos{Line: 1, Column: 1}},
+			`write at least one route, such as: /webhooks/a { pull { path /a } }`, "the config is empty")
+	default:
+		c.compile()
+	}
+	c.finish()
+	if syntax.HasErrors(c.diags) {
+		return nil, c.diags
+	}
+	return c.cfg, c.diags
+}
+
+// empty reports whether a file has nothing but comments.
+func empty(root *syntax.Block) bool {
+	for _, item := range root.Items {
+		if item.Block != nil || item.Token.Kind != syntax.Comment && item.Token.Kind != syntax.Semi {
+			return false
+		}
+	}
+	return true
+}
+
+type compiler struct {
+	opts   Options
+	file   *syntax.File
+	table  *schema.Block
+	cfg    *config.Config
+	diags  []syntax.Diagnostic
+	vars   map[string]*variable
+	fields fieldIndex
+	root   *block
+	routes []*block // in the order of the file, with cfg.Routes in step
+	masks  masks
+}
+
+func (c *compiler) compile() {
+	c.root = c.build(c.table, c.file.Root, syntax.Span{}, false)
+	c.collectVars()
+	c.decodeFile()
+	for _, rule := range rules() {
+		rule(c)
+	}
+}
+
+// explainBraces looks for the directive whose opening brace is missing, when a
+// closing one is too many.
+func (c *compiler) explainBraces() {
+	last := len(c.diags) - 1
+	if last < 0 || c.diags[last].Code != syntax.CodeBrace || c.diags[last].Related != nil {
+		return
+	}
+	stray := c.diags[last]
+	probe := &compiler{opts: c.opts, file: c.file, table: c.table, fields: fieldIndex{}}
+	probe.build(c.table, c.file.Root, syntax.Span{}, false)
+	for _, d := range probe.diags {
+		if d.Code == schema.CodeMissingBlock && d.Span.Start.Before(stray.Span.Start) {
+			c.diags[last] = d
+		}
+	}
+}
+
+func (c *compiler) add(d syntax.Diagnostic) {
+	c.diags = append(c.diags, d)
+}
+
+func (c *compiler) errorAt(code string, span syntax.Span, hint, format string, args ...any) {
+	c.add(syntax.Diagnostic{Code: code, Span: span, Hint: hint, Message: fmt.Sprintf(format, args...)})
+}
+
+func (c *compiler) warnAt(code string, span syntax.Span, hint, format string, args ...any) {
+	c.add(syntax.Diagnostic{Severity: syntax.Warning, Code: code, Span: span, Hint: hint, Message: fmt.Sprintf(format, args...)})
+}
+
+// relate adds a second place to the latest diagnostic.
+func (c *compiler) relate(span syntax.Span, message string) {
+	c.diags[len(c.diags)-1].Related = &syntax.Note{Span: span, Message: message}
+}
+
+func (c *compiler) pos(span syntax.Span) config.Pos {
+	return config.Pos{File: c.file.Name, Line: span.Start.Line, Column: span.Start.Column}
+}
+
+// finish sorts the diagnostics and gives each the lines that it speaks of.
+func (c *compiler) finish() {
+	syntax.Sort(c.diags)
+	if len(c.diags) == 0 {
+		return
+	}
+	show := c.masks.shower(c.file)
+	for i := range c.diags {
+		d := &c.diags[i]
+		d.File = c.file.Name
+		d.Source = show(d.Span.Start.Line)
+		if d.Related != nil {
+			d.Related.Source = show(d.Related.Span.Start.Line)
+		}
+	}
+}

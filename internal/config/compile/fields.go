@@ -1,0 +1,62 @@
+package compile
+
+import "reflect"
+
+// fieldIndex finds the fields of a struct by their hk tags. Fields inside
+// nested structs and behind pointers count as fields of the outer one; those of
+// list elements don't.
+type fieldIndex map[reflect.Type]map[string][]int
+
+// of returns the field with the tag. Pointers on the way are filled.
+func (x fieldIndex) of(root reflect.Value, tag string) reflect.Value {
+	path, ok := x.tags(root.Type())[tag]
+	if !ok {
+		panic("schema: " + root.Type().String() + " has no field for " + tag)
+	}
+	f := root
+	for _, i := range path {
+		if f.Kind() == reflect.Pointer {
+			if f.IsNil() {
+				f.Set(reflect.New(f.Type().Elem()))
+			}
+			f = f.Elem()
+		}
+		f = f.Field(i)
+	}
+	return f
+}
+
+func (x fieldIndex) has(t reflect.Type, tag string) bool {
+	_, ok := x.tags(t)[tag]
+	return ok
+}
+
+func (x fieldIndex) tags(t reflect.Type) map[string][]int {
+	if tags, ok := x[t]; ok {
+		return tags
+	}
+	tags := map[string][]int{}
+	collect(t, nil, tags)
+	x[t] = tags
+	return tags
+}
+
+func collect(t reflect.Type, path []int, tags map[string][]int) {
+	for i := range t.NumField() {
+		f := t.Field(i)
+		if !f.IsExported() {
+			continue
+		}
+		here := append(path[:len(path):len(path)], i)
+		if tag := f.Tag.Get("hk"); tag != "" && tag != "-" {
+			tags[tag] = here
+		}
+		inner := f.Type
+		if inner.Kind() == reflect.Pointer {
+			inner = inner.Elem()
+		}
+		if inner.Kind() == reflect.Struct {
+			collect(inner, here, tags)
+		}
+	}
+}

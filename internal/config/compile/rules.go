@@ -1,0 +1,196 @@
+package compile
+
+import (
+	"path"
+	"strings"
+
+	"hookaido/internal/config"
+	"hookaido/internal/config/schema"
+	"hookaido/internal/config/syntax"
+)
+
+// rules has what goes beyond one directive. Each rule looks only at what was
+// read without an error, so that one mistake isn't reported twice.
+func rules() []func(*compiler) {
+	return []func(*compiler){
+		(*compiler).ruleSomeRoute,
+		(*compiler).ruleTargets,
+		(*compiler).ruleDuplicateRoutes,
+		(*compiler).ruleReachable,
+		(*compiler).ruleBackends,
+		(*compiler).rulePullPaths,
+		(*compiler).rulePullAPI,
+		(*compiler).rulePullTokens,
+		(*compiler).ruleRouteTokens,
+		(*compiler).rulePullBounds,
+		(*compiler).ruleAdminToken,
+		(*compiler).ruleListeners,
+		(*compiler).ruleHMACSecret,
+		(*compiler).ruleHMACProvider,
+		(*compiler).ruleHMACHeaders,
+		(*compiler).ruleLogPaths,
+		(*compiler).ruleRetry,
+	}
+}
+
+// span returns the text of a place that was kept in the config.
+func span(pos config.Pos) syntax.Span {
+	at := syntax.Pos{Line: pos.Line, Column: pos.Column}
+	return syntax.Span{Start: at, End: at}
+}
+
+func (c *compiler) ruleSomeRoute() {
+	if len(c.routes) > 0 || c.root.unknown {
+		return
+	}
+	for _, s := range c.root.stmts {
+		if s.Row.Field == "route" && s.failed {
+			return
+		}
+	}
+	c.errorAt(CodeNoRoutes, syntax.Span{Start: c.file.End, End: c.file.End},
+		"add one, such as: /webhooks/a { pull { path /a } }", "the config has no routes")
+}
+
+func (c *compiler) ruleTargets() {
+	for i, b := range c.routes {
+		if b.first("pull") == nil && b.first("deliver") == nil && b.first("deliver exec") == nil && !b.unknown {
+			c.errorAt(CodeRouteTarget, b.head, "add how messages leave, such as: pull { path "+pullExample(c.cfg.Routes[i].Path)+" }",
+				"the route %s has neither pull nor deliver", quoted(c.cfg.Routes[i].Path))
+		}
+	}
+}
+
+func pullExample(route string) string {
+	if base := path.Base(route); base != "/" && base != "." && !strings.ContainsAny(base, " \t{}#\"") {
+		return "/" + base
+	}
+	return "/work"
+}
+
+func (c *compiler) ruleDuplicateRoutes() {
+	first := map[string]*block{}
+	for i, b := range c.routes {
+		name := c.cfg.Routes[i].Path
+		if name == "" {
+			continue
+		}
+		before := first[name]
+		if before == nil {
+			first[name] = b
+			continue
+		}
+		c.errorAt(CodeDuplicateRoute, b.head, "put both into one route; a route may have several secrets",
+			"the route %s stands here twice: the first is on line %d", quoted(name), before.head.Start.Line)
+		c.relate(before.head, "here is the first one")
+	}
+}
+
+// ruleReachable refuses a route that an earlier one without conditions covers.
+func (c *compiler) ruleReachable() {
+	open := map[string]*block{}
+	for i, b := range c.routes {
+		name := c.cfg.Routes[i].Path
+		if name == "" || open[name] != nil {
+			continue
+		}
+		for parent := name; parent != "/"; {
+			parent = path.Dir(parent)
+			before := open[parent]
+			if before == nil {
+				continue
+			}
+			c.errorAt(CodeUnreachable, b.head, "move the longer path before the shorter one",
+				"the route %s can never be reached: %s on line %d comes first and takes all its requests",
+				quoted(name), quoted(parent), before.head.Start.Line)
+			c.relate(before.head, "this route comes first")
+			break
+		}
+		if len(b.all("match")) == 0 && !b.unknown {
+			open[name] = b
+		}
+	}
+}
+
+func (c *compiler) ruleBackends() {
+	backend := func(i int) (config.Backend, syntax.Span, bool) {
+		b := c.routes[i]
+		at := b.place("queue")
+		if inner := b.sub("queue"); inner != nil {
+			at = inner.place("backend")
+		}
+		return c.cfg.Routes[i].Queue, at, !b.failed("queue")
+	}
+	for i := 1; i < len(c.routes); i++ {
+		first, at, ok := backend(0)
+		other, here, ok2 := backend(i)
+		if !ok || !ok2 || first == other {
+			continue
+		}
+		c.errorAt(CodeMixedBackends, here, "write the same `queue` in every route; a route without it counts as sqlite",
+			"the route %s keeps its messages in %s, the route %s on line %d in %s: all must agree",
+			quoted(c.cfg.Routes[i].Path), other, quoted(c.cfg.Routes[0].Path), at.Start.Line, first)
+		c.relate(at, "the first route decides here")
+		return
+	}
+}
+
+func (c *compiler) ruleLogPaths() {
+	logs := c.root.sub("observability")
+	for _, name := range []string{"access_log", "runtime_log"} {
+		b := logs.sub(name)
+		if b == nil || b.failed("output", "path") {
+			continue
+		}
+		output := c.cfg.Observability.AccessLog.Output
+		if name == "runtime_log" {
+			output = c.cfg.Observability.RuntimeLog.Output
+		}
+		switch written := b.first("path") != nil; {
+		case output == config.File && !written:
+			c.errorAt(CodeMissing, b.place("output"), "add a line such as: path /var/log/hookaido/"+name+".jsonl", "%s: output file needs a path", name)
+		case output != config.File && written:
+			c.errorAt(CodeExcluded, b.place("path"), "write output file, or remove the path", "%s: a path needs output file", name)
+		}
+	}
+}
+
+func (c *compiler) ruleRetry() {
+	b := c.root.sub("defaults").sub("deliver")
+	s := b.first("retry")
+	if s == nil || s.failed {
+		return
+	}
+	retry := c.cfg.Defaults.Deliver.Retry
+	if retry.Base > retry.Cap {
+		c.errorAt(CodeLimitsCrossed, s.Head(), "raise cap or lower base", "retry: base %s is longer than cap %s", retry.Base, retry.Cap)
+	}
+}
+
+func (c *compiler) rulePullBounds() {
+	b := c.root.sub("pull_api")
+	api := &c.cfg.PullAPI
+	for _, pair := range []struct {
+		def, limit   string
+		crossed      bool
+		lower, upper string
+	}{
+		{"default_lease_ttl", "max_lease_ttl", api.MaxLeaseTTL > 0 && api.DefaultLeaseTTL > api.MaxLeaseTTL,
+			api.DefaultLeaseTTL.String(), api.MaxLeaseTTL.String()},
+		{"default_max_wait", "max_wait", api.MaxWait > 0 && api.DefaultMaxWait > api.MaxWait,
+			api.DefaultMaxWait.String(), api.MaxWait.String()},
+	} {
+		def, limit := b.first(pair.def), b.first(pair.limit)
+		if def == nil || limit == nil || def.failed || limit.failed || !pair.crossed {
+			continue
+		}
+		c.errorAt(CodeLimitsCrossed, def.value(), "lower the default or raise the limit",
+			"%s %s is more than %s %s on line %d", pair.def, pair.lower, pair.limit, pair.upper, limit.Head().Start.Line)
+		c.relate(limit.value(), "the limit is here")
+	}
+}
+
+// later reports what the table can't know to be missing yet.
+func (c *compiler) later(at syntax.Span, hint, format string, args ...any) {
+	c.errorAt(schema.CodeLater, at, hint, format, args...)
+}

@@ -1,0 +1,176 @@
+package schema
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"net/textproto"
+	"path"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"hookaido/internal/config"
+)
+
+const listenHint = "write HOST:PORT or :PORT, such as 127.0.0.1:9443, [::1]:9443 or :8080"
+
+// listenKind is an address to serve on.
+func listenKind() Kind {
+	return Kind{Name: "address", Form: "HOST:PORT or :PORT; IPv6 in brackets", Parse: parseListen}
+}
+
+func parseListen(text string) (any, *Problem) {
+	host, port, err := net.SplitHostPort(text)
+	if err != nil {
+		if _, err := strconv.ParseUint(text, 10, 16); err == nil {
+			return bad(fmt.Sprintf("did you mean :%s?", text), "%q is not an address", text)
+		}
+		return bad(listenHint, "%q is not an address", text)
+	}
+	switch n, err := strconv.ParseUint(port, 10, 64); {
+	case err != nil && !errIsRange(err):
+		return bad(listenHint, "%q is not a port number", port)
+	case err != nil || n > 65535:
+		return outOfRange(listenHint, "port %s is out of range: ports go from 0 to 65535", port)
+	}
+	if _, err := netip.ParseAddr(host); host != "" && err != nil && !isHostName(host) {
+		return bad(listenHint, "%q is neither an IP address nor a host name", host)
+	}
+	return config.Listen{Address: text}, nil
+}
+
+func isHostName(host string) bool {
+	host = strings.TrimSuffix(host, ".")
+	if len(host) > 253 || strings.Trim(host, "0123456789.") == "" {
+		return false
+	}
+	for label := range strings.SplitSeq(host, ".") {
+		if label == "" || len(label) > 63 || label[0] == '-' || label[len(label)-1] == '-' {
+			return false
+		}
+		for _, c := range []byte(label) {
+			if !isAlnum(c) && c != '-' && c != '_' {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func isAlnum(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
+}
+
+// headerKind is the name of an HTTP header, given in canonical case.
+func headerKind() Kind {
+	return Kind{Name: "header", Form: "the name of an HTTP header", Parse: func(text string) (any, *Problem) {
+		for _, c := range []byte(text) {
+			if !isAlnum(c) && strings.IndexByte("!#$%&'*+-.^_`|~", c) < 0 {
+				return bad("names have letters, digits and -, such as X-Signature", "%q is not the name of a header", text)
+			}
+		}
+		if text == "" {
+			return bad("write a name such as X-Signature", "the name of the header is empty")
+		}
+		return textproto.CanonicalMIMEHeaderKey(text), nil
+	}}
+}
+
+// pathKind is the path of a URL, given cleaned.
+func pathKind() Kind {
+	return Kind{Name: "path", Form: `a path that begins with "/"`, Place: true, Parse: parsePath}
+}
+
+// prefixKind is a path or nothing; "/" is nothing too.
+func prefixKind() Kind {
+	return Kind{Name: "prefix", Form: `a path that begins with "/"; "/" or "" for none`,
+		Parse: func(text string) (any, *Problem) {
+			if text == "" || text == "/" {
+				return "", nil
+			}
+			return parsePath(text)
+		}}
+}
+
+// parsePath refuses what no request can match, because requests are matched by
+// the decoded and cleaned path of their URL.
+func parsePath(text string) (any, *Problem) {
+	switch {
+	case text == "":
+		return bad(`write a path such as /webhooks/github`, "the path is empty")
+	case text[0] != '/':
+		return bad(fmt.Sprintf("did you mean %q?", "/"+text), `path %q does not begin with "/"`, text)
+	case strings.ContainsAny(text, "?#"):
+		return bad("a path has no query; requests match by path alone", "path %q can never match: it has a query", text)
+	case strings.Contains(text, "*"):
+		return bad("paths are not patterns: /a also serves everything below it, such as /a/b",
+			`path %q can never match: "*" has no meaning in it`, text)
+	case strings.IndexFunc(text, unicode.IsControl) >= 0:
+		return bad("remove it", "path %q has a control character", text)
+	case hasEscape(text):
+		return bad("write the character itself; quote the path if it is a space or a brace",
+			"path %q can never match: requests are compared decoded", text)
+	}
+	clean := path.Clean(text)
+	for segment := range strings.SplitSeq(text, "/") {
+		if segment == "." || segment == ".." {
+			return bad(fmt.Sprintf("write %q", clean), "path %q can never match: it has dot segments", text)
+		}
+	}
+	return clean, nil
+}
+
+// hasEscape reports whether text has a percent sign and two hex digits.
+func hasEscape(text string) bool {
+	for i := 0; i+2 < len(text); i++ {
+		if text[i] != '%' {
+			continue
+		}
+		if _, err := strconv.ParseUint(text[i+1:i+3], 16, 8); err == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// egressKind is a CIDR prefix, an IP address or a host pattern.
+func egressKind() Kind {
+	return Kind{Name: "rule", Form: "a CIDR prefix, an IP address, a host, *.SUFFIX or *", Parse: parseEgress}
+}
+
+const egressHint = "write a prefix (10.0.0.0/8), an address, a host, *.example.org for its sub-domains, or *"
+
+func parseEgress(text string) (any, *Problem) {
+	if addr, err := netip.ParseAddr(text); err == nil {
+		addr = addr.Unmap().WithZone("")
+		return config.EgressRule{Prefix: netip.PrefixFrom(addr, addr.BitLen())}, nil
+	}
+	if strings.Contains(text, "/") && !strings.Contains(text, "://") {
+		return parsePrefix(text)
+	}
+	host := strings.TrimSuffix(strings.ToLower(text), ".")
+	switch {
+	case text == "":
+		return bad(egressHint, "the rule is empty")
+	case host == "*", isHostName(strings.TrimPrefix(host, "*.")):
+		return config.EgressRule{Host: host}, nil
+	case strings.Contains(text, "://"):
+		return bad("a rule is about hosts; write the host alone", "%q is a URL", text)
+	}
+	return bad(egressHint, "%q is neither an address nor a host", text)
+}
+
+func parsePrefix(text string) (any, *Problem) {
+	prefix, err := netip.ParsePrefix(text)
+	if err != nil {
+		return bad("write an address and the number of its leading bits, such as 10.0.0.0/8", "%q is not a CIDR prefix", text)
+	}
+	rule := config.EgressRule{Prefix: prefix.Masked()}
+	if rule.Prefix != prefix {
+		return rule, &Problem{Code: CodeValue, Warning: true,
+			Message: fmt.Sprintf("%q has bits set after the prefix; it is taken as %s", text, rule.Prefix),
+			Hint:    fmt.Sprintf("write %s", rule.Prefix)}
+	}
+	return rule, nil
+}

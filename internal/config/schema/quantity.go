@@ -1,0 +1,106 @@
+package schema
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+)
+
+func errIsRange(err error) bool { return errors.Is(err, strconv.ErrRange) }
+
+const durationHint = "write a number and a unit: 500ms, 30s, 5m, 1h30m, 7d"
+
+// durationKind takes "off" and 0 too, which give 0.
+func durationKind() Kind {
+	return Kind{Name: "duration", Form: "a duration such as 30s, 5m, 1h30m or 7d; off or 0 for none",
+		Parse: func(text string) (any, *Problem) { return parseDuration(text) }}
+}
+
+// positiveKind is a duration above 0.
+func positiveKind() Kind {
+	return Kind{Name: "duration", Form: "a duration above 0 such as 30s, 5m, 1h30m or 7d",
+		Parse: func(text string) (any, *Problem) {
+			d, problem := parseDuration(text)
+			if problem == nil && d == time.Duration(0) {
+				return outOfRange(durationHint, "%q is no duration above 0", text)
+			}
+			return d, problem
+		}}
+}
+
+func parseDuration(text string) (any, *Problem) {
+	if strings.EqualFold(text, "off") || text == "0" {
+		return time.Duration(0), nil
+	}
+	if strings.HasPrefix(text, "-") {
+		return outOfRange(durationHint, "%q is negative", text)
+	}
+	if last := len(text) - 1; last > 0 && (text[last] == 'd' || text[last] == 'D') {
+		return parseDays(text[:last], text)
+	}
+	d, err := time.ParseDuration(text)
+	if err == nil {
+		return d, nil
+	}
+	if _, err := strconv.ParseFloat(text, 64); err == nil {
+		return bad(fmt.Sprintf("did you mean %ss? Units are ns, us, ms, s, m, h and d", text), "%q has no unit", text)
+	}
+	if lower := strings.ToLower(text); lower != text {
+		if _, err := time.ParseDuration(lower); err == nil {
+			return bad(fmt.Sprintf("units are written small: %s", lower), "%q is not a duration", text)
+		}
+	}
+	if tooLong(text) {
+		return outOfRange("the longest duration is 106751d", "%q is too long", text)
+	}
+	return bad(durationHint, "%q is not a duration", text)
+}
+
+func parseDays(number, text string) (any, *Problem) {
+	days, err := strconv.ParseInt(number, 10, 64)
+	switch {
+	case err != nil && !errIsRange(err):
+		return bad("days are whole and stand alone; for parts of a day write hours: 36h", "%q is not a duration", text)
+	case err != nil || days > int64(math.MaxInt64/(24*time.Hour)):
+		return outOfRange("the longest duration is 106751d", "%q is too long", text)
+	}
+	return time.Duration(days) * 24 * time.Hour, nil
+}
+
+// tooLong reports whether text would be a duration if it had fewer digits.
+func tooLong(text string) bool {
+	digits := strings.TrimLeft(text, "0123456789")
+	_, err := time.ParseDuration("1" + digits)
+	return digits != text && err == nil
+}
+
+const (
+	maxSize  = 1 << 40
+	sizeHint = "write a whole number and b, kb, mb or gb, such as 512kb or 2mb"
+)
+
+// sizeKind is a number of bytes above 0; its units are powers of 1024.
+func sizeKind() Kind {
+	return Kind{Name: "size", Form: "a size such as 512kb or 2mb, from 1 to 1024gb", Parse: parseSize}
+}
+
+func parseSize(text string) (any, *Problem) {
+	lower := strings.ToLower(text)
+	number := strings.TrimRight(lower, "bkmg")
+	unit := lower[len(number):]
+	shift, known := map[string]uint{"": 0, "b": 0, "k": 10, "kb": 10, "m": 20, "mb": 20, "g": 30, "gb": 30}[unit]
+	number = strings.TrimSpace(number)
+	n, err := strconv.ParseInt(number, 10, 64)
+	switch {
+	case errIsRange(err) && !strings.HasPrefix(number, "-"), known && err == nil && n > maxSize>>shift:
+		return outOfRange(sizeHint, "%q is more than 1024gb", text)
+	case err == nil && known && n < 1:
+		return outOfRange(sizeHint, "%q is not a size above 0", text)
+	case err != nil || !known:
+		return bad(sizeHint, "%q is not a size", text)
+	}
+	return n << shift, nil
+}

@@ -1,0 +1,115 @@
+package schema
+
+// Root returns the table: the block of what may stand at top level, with all
+// other blocks inside. Each call builds a new one.
+func Root() *Block {
+	route := routeBlock()
+	root := &Block{
+		Name: "", Title: "the top level",
+		Help: "A file is a list of blocks and routes in any order. Each block stands at most once; only among routes does the order matter.",
+		Rows: []*Directive{
+			{Name: "ingress", Form: Braces, Block: ingressBlock(),
+				Help: "The public listener, which takes webhooks in.", Example: "ingress { listen :8080 }"},
+			{Name: "pull_api", Form: Braces, Block: pullBlock(),
+				Help:    "The API that workers fetch messages from. Needed as soon as a route has `pull`.",
+				Example: "pull_api { auth token credential:pull-token }"},
+			{Name: "admin_api", Form: Braces, Block: adminBlock(),
+				Help: "The API for operators. It is served even without the block.", Example: "admin_api { listen 127.0.0.1:2019 }"},
+			{Name: "queue_limits", Form: Braces, Block: queueLimitsBlock(),
+				Help: "Bounds of the queue over all routes.", Example: "queue_limits { max_depth 50000 }"},
+		},
+		Route: routeRow(route), Matcher: matcherRow(),
+	}
+	root.Rows = append(root.Rows, retentionRows()...)
+	root.Rows = append(root.Rows,
+		&Directive{Name: "observability", Form: Braces, Block: observabilityBlock(),
+			Help: "Logs, metrics and traces.", Example: "observability { runtime_log warn }"},
+		&Directive{Name: "defaults", Form: Braces, Block: defaultsBlock(),
+			Help: "What applies to routes and deliveries that don't say otherwise.", Example: "defaults { max_body 1mb }"},
+		&Directive{Name: "vars", Form: Braces, Block: varsBlock(),
+			Help:    "Texts with a name, to be used as {vars.NAME} in values outside this block and in each other.",
+			Example: "vars { ZONE eu-1 }"},
+		&Directive{Name: "secrets", Form: Braces, Block: secretsBlock(), Later: true,
+			Help:    "Secrets with a name and a time of validity, for rotation.",
+			Example: "secrets { secret month-07 { value env:K7 valid_from 2026-07-01T00:00:00Z } }"},
+	)
+	root.Rows = append(root.Rows, channelRows(route)...)
+	index(root)
+	return root
+}
+
+// index notes for each block where every directive may stand.
+func index(root *Block) {
+	homes := map[string][]string{}
+	Walk(root, func(b *Block) {
+		b.homes = homes
+		for _, row := range b.Rows {
+			homes[row.Name] = append(homes[row.Name], b.Title)
+		}
+	})
+}
+
+func routeRow(route *Block) *Directive {
+	return &Directive{Name: "<route>", Form: Braces, Block: route, Repeat: true, Field: "route",
+		Args: []Arg{{Name: "/PATH", Kind: pathKind(), Field: "route.path"}},
+		Help: "Takes the webhooks of a path and of everything below it. The first route of the file that fits a request gets it. " +
+			"A path with spaces, braces or placeholders is quoted.",
+		Example: "/webhooks/github { auth hmac { provider github secret env:GITHUB_SECRET } pull { path /github } }"}
+}
+
+func matcherRow() *Directive {
+	return &Directive{Name: "<matcher>", Form: Braces, Block: matchBlock("a named matcher"), Repeat: true, Later: true,
+		Args:    []Arg{{Name: "@NAME", Kind: laterKind("matcher", "@ and a name")}},
+		Help:    "Conditions with a name, for use in several routes.",
+		Example: "@office { remote_ip 198.51.100.0/24 }"}
+}
+
+// channelRows has the wrappers that say which way messages flow through the
+// routes inside.
+func channelRows(route *Block) []*Directive {
+	inner := &Block{Name: "channel", Title: "a channel", Help: "Only routes stand in a channel.", Route: routeRow(route)}
+	row := func(name, help string, later bool) *Directive {
+		return &Directive{Name: name, Form: Channel, Repeat: true, Later: later, Block: route, Alone: inner, Field: "route",
+			Args: []Arg{{Name: "/PATH", Kind: pathKind(), Field: "route.path"}},
+			Help: help, Example: name + " /x { pull { path /x } }"}
+	}
+	return []*Directive{
+		row("inbound", "Routes for webhooks that come in. It is what a route is without a channel.", false),
+		row("outbound", "Routes for messages that are published by the admin API and delivered.", true),
+		row("internal", "Routes for messages that are published by the admin API and pulled.", true),
+	}
+}
+
+func varsBlock() *Block {
+	return &Block{Name: "vars", Title: "vars",
+		Help: "Pairs of a name and a value. The value may use placeholders and other variables, but not itself. " +
+			"Texts that placeholders bring in are not searched for further placeholders.",
+		Any: &Directive{Name: "<name>", Repeat: true,
+			Args: []Arg{
+				{Name: "NAME", Kind: Kind{Name: "name", Form: "letters, digits and _, not beginning with a digit"}},
+				{Name: "VALUE", Kind: Kind{Name: "text", Form: "text", Free: true}},
+			},
+			Help: "Defines a variable.", Example: `ZONE eu-1`}}
+}
+
+func secretsBlock() *Block {
+	entry := &Block{Name: "secret", Title: "secret", Help: "One version of a secret.", Rows: []*Directive{
+		{Name: "value", Later: true, Args: []Arg{{Name: "REF", Kind: secretKind()}},
+			Help: "Where the secret is kept.", Example: "value env:KEY_A"},
+		{Name: "valid_from", Later: true, Args: []Arg{{Name: "TIME", Kind: timeKind()}},
+			Help: "First moment of validity.", Example: "valid_from 2026-01-01T00:00:00Z"},
+		{Name: "valid_until", Later: true, Args: []Arg{{Name: "TIME", Kind: timeKind()}},
+			Help: "First moment after the validity.", Example: "valid_until 2026-07-01T00:00:00Z"},
+		{Name: "runtime", Later: true, Args: []Arg{{Name: "BOOL", Kind: boolKind()}}, Default: "off",
+			Help: "Allows the admin API to add versions.", Example: "runtime on"},
+		{Name: "max_versions", Later: true, Args: []Arg{{Name: "N", Kind: intKind(1, maxInt)}}, Default: "32",
+			Help: "How many versions the admin API may add.", Example: "max_versions 6"},
+	}}
+	return &Block{Name: "secrets", Title: "secrets", Help: "Only `secret` entries stand here.", Rows: []*Directive{
+		{Name: "secret", Form: Braces, Block: entry, Repeat: true, Later: true,
+			Args: []Arg{{Name: "ID", Kind: laterKind("id", "text")}},
+			Help: "A version of a secret with an id of its own.", Example: "secret a { value env:KEY_A valid_from 2026-01-01T00:00:00Z }"},
+	}}
+}
+
+func timeKind() Kind { return laterKind("time", "RFC 3339 with a zone, such as 2026-07-01T00:00:00Z") }
