@@ -28,6 +28,10 @@ func (h *Handler) admit(r *http.Request, unix, probe bool) *httpx.Error {
 		}
 		return nil
 	}
+	if !onLoopback(r) {
+		return forbidden("without tokens the admin API answers on the loopback address only; " +
+			"set admin_api { auth token … }")
+	}
 	if !h.knownHost(r.Host) {
 		return forbidden("the Host header must name the loopback address; " +
 			"set admin_api { auth token … } to use another name")
@@ -52,6 +56,13 @@ func crossSite(r *http.Request) bool {
 		}
 	}
 	return false
+}
+
+// onLoopback reports whether r came to an address that only this machine has.
+// The configuration asks for it already, but a socket unit may say otherwise.
+func onLoopback(r *http.Request) bool {
+	addr, ok := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr)
+	return ok && addr.IP.IsLoopback()
 }
 
 // knownHost reports whether host, with or without a port, is a name that only

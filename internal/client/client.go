@@ -3,7 +3,6 @@
 package client
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -185,7 +184,7 @@ func (c *Client) refusal(status int, body []byte) error {
 }
 
 func (c *Client) decode(body []byte, into any) error {
-	if err := json.NewDecoder(bytes.NewReader(body)).Decode(into); err != nil {
+	if err := json.Unmarshal(body, into); err != nil {
 		return fmt.Errorf("read the answer of %s, is that the admin API of hookaido?: %w", c.place, err)
 	}
 	return nil

@@ -59,11 +59,11 @@ func (s *scanner) member(fields []Field, seen *uint64) *Error {
 	i := s.find(name, fields)
 	if i < 0 {
 		s.at = start
-		return s.unknown(name, fields)
+		return s.unknown(string(name), fields)
 	}
 	if *seen&(1<<i) != 0 {
 		s.at = start
-		return s.fail(name + " stands twice")
+		return s.fail(fields[i].Name + " stands twice")
 	}
 	*seen |= 1 << i
 	s.blanks()
@@ -77,9 +77,9 @@ func (s *scanner) member(fields []Field, seen *uint64) *Error {
 	return s.value(fields[i])
 }
 
-func (*scanner) find(name string, fields []Field) int {
+func (*scanner) find(name []byte, fields []Field) int {
 	for i := range fields {
-		if fields[i].Name == name {
+		if fields[i].Name == string(name) {
 			return i
 		}
 	}
@@ -110,7 +110,7 @@ func (s *scanner) value(f Field) *Error {
 		if err != nil {
 			return err
 		}
-		*into = text
+		*into = string(text)
 	case *bool:
 		switch {
 		case s.literal("true"):
@@ -156,7 +156,7 @@ func (s *scanner) list(name string, into *[]string) *Error {
 		if err != nil {
 			return err
 		}
-		list = append(list, text)
+		list = append(list, string(text))
 		s.blanks()
 	}
 	*into = list

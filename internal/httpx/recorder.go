@@ -57,10 +57,12 @@ func (r *recorder) Write(b []byte) (int, error) {
 }
 
 // Flush implements [http.Flusher] for handlers that stream.
-func (r *recorder) Flush() {
+func (r *recorder) Flush() { _ = r.FlushError() }
+
+// FlushError is Flush for [http.ResponseController].
+func (r *recorder) FlushError() error {
 	if r.status == 0 {
 		r.status = http.StatusOK
 	}
-	// a connection that can't flush has nothing to flush
-	_ = http.NewResponseController(r.ResponseWriter).Flush()
+	return http.NewResponseController(r.ResponseWriter).Flush()
 }

@@ -81,26 +81,26 @@ func (s *scanner) integer() (int, bool) {
 	return int(n), true
 }
 
-// text takes a string. Without escapes it costs one copy.
-func (s *scanner) text() (string, *Error) {
+// text takes a string. The result may be a part of the body.
+func (s *scanner) text() ([]byte, *Error) {
 	if !s.take('"') {
-		return "", s.fail("expected a string")
+		return nil, s.fail("expected a string")
 	}
 	start := s.at
 	for s.at < len(s.body) {
 		switch c := s.body[s.at]; {
 		case c == '"':
 			s.at++
-			return string(s.body[start : s.at-1]), nil
+			return s.body[start : s.at-1], nil
 		case c == '\\':
 			return s.escaped(start)
 		default:
 			if err := s.character(c); err != nil {
-				return "", err
+				return nil, err
 			}
 		}
 	}
-	return "", s.fail("a string is not closed")
+	return nil, s.fail("a string is not closed")
 }
 
 // character steps over one plain character that begins with c.
@@ -121,29 +121,29 @@ func (s *scanner) character(c byte) *Error {
 }
 
 // escaped finishes a string that began at start and has escapes from here on.
-func (s *scanner) escaped(start int) (string, *Error) {
+func (s *scanner) escaped(start int) ([]byte, *Error) {
 	out := append([]byte(nil), s.body[start:s.at]...)
 	for s.at < len(s.body) {
 		from := s.at
 		switch c := s.body[s.at]; c {
 		case '"':
 			s.at++
-			return string(out), nil
+			return out, nil
 		case '\\':
 			r, ok := s.escape()
 			if !ok {
 				s.at = from
-				return "", s.fail("a bad escape in a string")
+				return nil, s.fail("a bad escape in a string")
 			}
 			out = utf8.AppendRune(out, r)
 		default:
 			if err := s.character(c); err != nil {
-				return "", err
+				return nil, err
 			}
 			out = append(out, s.body[from:s.at]...)
 		}
 	}
-	return "", s.fail("a string is not closed")
+	return nil, s.fail("a string is not closed")
 }
 
 // escape takes one escape; half a surrogate pair is none.
