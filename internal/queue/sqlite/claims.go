@@ -1,0 +1,128 @@
+package sqlite
+
+import (
+	"database/sql/driver"
+	"encoding/binary"
+	"time"
+
+	"hookaido/internal/queue"
+)
+
+const (
+	claimLen = 24 // key and end
+	// pruneStep is how many rows of the table a batch looks at for claims that
+	// have passed.
+	pruneStep = 8
+	// roundPause is the least time between two rounds over the table, in
+	// nanoseconds.
+	roundPause = int64(time.Second)
+)
+
+// claimSet holds the claims in memory, 24 octets and change each; the table
+// holds them as a log with one row per transaction. A table keyed by claim
+// would cost a page of the WAL for each, because digests fall anywhere.
+type claimSet struct {
+	until  map[[16]byte]int64
+	cursor int64 // rows up to here were looked at
+	lookAt int64 // the next round over the table begins then
+}
+
+// claimBatch has the claims of an open transaction.
+type claimBatch struct {
+	keys map[[16]byte]int64
+	blob []byte
+	last int64 // the latest end
+}
+
+func (b *claimBatch) add(c queue.Claim) {
+	until := nanos(c.Until)
+	if b.keys == nil {
+		b.keys = map[[16]byte]int64{}
+	}
+	b.keys[c.Key] = until
+	b.blob = binary.BigEndian.AppendUint64(append(b.blob, c.Key[:]...), uint64(until)) //nolint:gosec // a round trip
+	b.last = max(b.last, until)
+}
+
+// claimed reports whether the key is taken now. Wall time rules, because what
+// is claimed carries wall times.
+func (w *writer) claimed(key [16]byte) bool {
+	if until, ok := w.tx.claims.keys[key]; ok && until > w.now {
+		return true
+	}
+	until, ok := w.claims.until[key]
+	return ok && until > w.now
+}
+
+func (w *writer) saveClaims() error {
+	b := &w.tx.claims
+	if len(b.blob) == 0 {
+		return nil
+	}
+	return w.sql.insertClaims.run(b.last, b.blob)
+}
+
+// add takes over what was committed.
+func (c *claimSet) add(b *claimBatch) {
+	for key, until := range b.keys {
+		c.until[key] = until
+	}
+}
+
+func eachClaim(blob []byte, f func(key [16]byte, until int64)) {
+	for ; len(blob) >= claimLen; blob = blob[claimLen:] {
+		f([16]byte(blob), int64(binary.BigEndian.Uint64(blob[16:]))) //nolint:gosec // a round trip
+	}
+}
+
+// pruneClaims looks at a few rows of the log and deletes those of which every
+// claim has passed. It only rides on transactions that write anyway.
+func (w *writer) pruneClaims() error {
+	c := &w.claims
+	if !w.tx.open || len(c.until) == 0 || w.now < c.lookAt {
+		return nil
+	}
+	seen := 0
+	var passed []int64
+	err := w.sql.someClaims.each(func(row []driver.Value) error {
+		seen++
+		c.cursor = row[0].(int64)
+		if row[1].(int64) <= w.now {
+			passed = append(passed, c.cursor)
+		}
+		return nil
+	}, c.cursor, int64(pruneStep))
+	if err != nil {
+		return err
+	}
+	if seen < pruneStep {
+		c.cursor, c.lookAt = 0, w.now+roundPause
+	}
+	for _, id := range passed {
+		err := w.sql.deleteClaims.each(func(row []driver.Value) error {
+			eachClaim(row[0].([]byte), func(key [16]byte, until int64) {
+				if c.until[key] == until {
+					delete(c.until, key)
+				}
+			})
+			return nil
+		}, id)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// loadClaims reads the log.
+func (w *writer) loadClaims() error {
+	w.claims.until = map[[16]byte]int64{}
+	return w.sql.claims.each(func(row []driver.Value) error {
+		eachClaim(row[0].([]byte), func(key [16]byte, until int64) {
+			if until > w.claims.until[key] {
+				w.claims.until[key] = until
+			}
+		})
+		return nil
+	})
+}

@@ -1,0 +1,220 @@
+package sqlite
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"go.uber.org/zap"
+	"golang.org/x/sys/unix"
+)
+
+const (
+	filePerm   = 0o600
+	folderPerm = 0o700
+	// widestFolder has the permission bits that a folder of ours may have.
+	widestFolder = 0o750
+)
+
+// suffixes of the files beside the database.
+var suffixes = [...]string{"", "-wal", "-shm", ".lock", ".state", ".state.new", ".ballast"}
+
+// networkFS has the magic numbers of file systems on which several machines, or
+// a machine and its host, do not share memory and locks as SQLite needs them.
+var networkFS = map[int64]string{
+	unix.NFS_SUPER_MAGIC: "NFS", unix.SMB_SUPER_MAGIC: "SMB", unix.CIFS_SUPER_MAGIC: "CIFS",
+	unix.SMB2_SUPER_MAGIC: "SMB2", unix.V9FS_MAGIC: "9p", unix.AFS_SUPER_MAGIC: "AFS",
+	unix.CODA_SUPER_MAGIC: "Coda", 0x00c36400: "Ceph",
+}
+
+// preparePlace makes and checks the folder of the database.
+func preparePlace(o Options) error {
+	dir := filepath.Dir(o.Path)
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		if err := makeFolder(dir); err != nil {
+			return &OpenError{OpenPlace, o.Path, "its folder can't be made", "make the folder, or name another one", err}
+		}
+	}
+	info, err := os.Stat(dir)
+	if err != nil {
+		return &OpenError{OpenPlace, o.Path, "its folder can't be used", "make the folder, or name another one", err}
+	}
+	if !info.IsDir() {
+		return &OpenError{OpenPlace, o.Path, dir + " is not a folder", "name a path in a folder", nil}
+	}
+	var st unix.Statfs_t
+	if err := unix.Statfs(dir, &st); err != nil {
+		return &OpenError{OpenIO, o.Path, "its file system can't be examined", "", err}
+	}
+	if err := checkFS(o, int64(st.Type), int64(st.Flags)); err != nil {
+		return err
+	}
+	if err := unix.Access(dir, unix.W_OK|unix.X_OK); err != nil {
+		return &OpenError{OpenPlace, o.Path, "its folder is not writable", "let the user of the service write to " + dir, err}
+	}
+	return tightenFolder(o, info)
+}
+
+// makeFolder makes dir with its parents, private whatever the umask.
+func makeFolder(dir string) error {
+	if err := os.MkdirAll(dir, folderPerm); err != nil {
+		return err
+	}
+	return os.Chmod(dir, folderPerm)
+}
+
+// checkFS judges a file system by its magic number and mount flags.
+func checkFS(o Options, magic, flags int64) error {
+	if flags&unix.ST_RDONLY != 0 {
+		return &OpenError{OpenPlace, o.Path, "the file system is mounted read-only", "remount it, or name a path elsewhere", nil}
+	}
+	name, network := networkFS[magic]
+	if !network {
+		return nil
+	}
+	if o.AllowNetworkFS {
+		o.Logger.Warn("the queue database is on a network file system: locks and shared memory may fail there",
+			zap.String("path", o.Path), zap.String("fs", name))
+		return nil
+	}
+	return &OpenError{OpenPlace, o.Path, "it is on a network file system (" + name + "), where SQLite may damage it",
+		"put it on a local disk, or allow network file systems if you must", nil}
+}
+
+// tightenFolder takes rights of others from a folder that is only ours. A
+// folder that holds other things too is not ours to change.
+func tightenFolder(o Options, info fs.FileInfo) error {
+	perm := info.Mode().Perm()
+	if perm&^widestFolder == 0 {
+		return nil
+	}
+	dir := filepath.Dir(o.Path)
+	if st, ok := info.Sys().(*syscall.Stat_t); !ok || int(st.Uid) == os.Geteuid() {
+		if only, err := onlyOurs(dir, filepath.Base(o.Path)); err == nil && only && info.Mode()&fs.ModeSticky == 0 {
+			if err := os.Chmod(dir, perm&widestFolder); err != nil {
+				return &OpenError{OpenIO, o.Path, "the rights of its folder can't be tightened", "", err}
+			}
+			return nil
+		}
+	}
+	o.Logger.Warn("others may enter the folder of the queue database; the files in it are private",
+		zap.String("dir", dir), zap.String("mode", fmt.Sprintf("%#o", perm)))
+	return nil
+}
+
+// onlyOurs reports whether dir has nothing but files of the database base.
+func onlyOurs(dir, base string) (bool, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return false, err
+	}
+	for _, e := range entries {
+		ours := false
+		for _, suffix := range suffixes {
+			ours = ours || e.Name() == base+suffix
+		}
+		if !ours {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// tightenFiles makes the files private that were left from earlier.
+func tightenFiles(path string) error {
+	for _, suffix := range suffixes {
+		info, err := os.Lstat(path + suffix)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if info.Mode().IsRegular() && info.Mode().Perm() != filePerm {
+			if err := os.Chmod(path+suffix, filePerm); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// takeLock makes this the only process on the database. The lock is released
+// when the file is closed.
+func takeLock(path string) (*os.File, error) {
+	name := path + ".lock"
+	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, filePerm)
+	if err != nil {
+		return nil, &OpenError{OpenIO, path, "its lock file can't be opened", "", err}
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		defer f.Close() //nolint:errcheck // nothing was written
+		if !errors.Is(err, unix.EWOULDBLOCK) {
+			return nil, &OpenError{OpenIO, path, "it can't be locked", "", err}
+		}
+		pid, _ := io.ReadAll(io.LimitReader(f, 20)) // without it the message is less exact
+		return nil, &OpenError{OpenLocked, path, "process " + strings.TrimSpace(string(pid)) + " has it open",
+			"stop that process, or name another database", nil}
+	}
+	err = f.Chmod(filePerm)
+	if err == nil {
+		err = f.Truncate(0)
+	}
+	if err == nil {
+		_, err = f.WriteAt([]byte(fmt.Sprintln(os.Getpid())), 0)
+	}
+	if err != nil {
+		return nil, errors.Join(&OpenError{OpenIO, path, "its lock file can't be written", "", err}, f.Close())
+	}
+	return f, nil
+}
+
+// errReplaced means that a commit went to a file that has no name any more.
+var errReplaced = errors.New("the files of the database were removed or replaced while it was open")
+
+// fileSet remembers which files are open, to notice when their names lead to
+// others, or nowhere.
+type fileSet struct {
+	names []string
+	ids   []fileID
+}
+
+type fileID struct{ dev, ino uint64 }
+
+func rememberFiles(path string) (*fileSet, error) {
+	s := &fileSet{}
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		id, err := identify(path + suffix)
+		if err != nil {
+			return nil, err
+		}
+		s.names, s.ids = append(s.names, path+suffix), append(s.ids, id)
+	}
+	return s, nil
+}
+
+func identify(name string) (fileID, error) {
+	var st unix.Stat_t
+	if err := unix.Stat(name, &st); err != nil {
+		return fileID{}, fmt.Errorf("stat %s: %w", name, err)
+	}
+	return fileID{st.Dev, st.Ino}, nil
+}
+
+func (s *fileSet) check() error {
+	for i, name := range s.names {
+		id, err := identify(name)
+		if err != nil {
+			return fmt.Errorf("%w: %w", errReplaced, err)
+		}
+		if id != s.ids[i] {
+			return fmt.Errorf("%w: %s is another file now", errReplaced, name)
+		}
+	}
+	return nil
+}

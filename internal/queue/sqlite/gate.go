@@ -1,0 +1,271 @@
+package sqlite
+
+import (
+	"context"
+	"slices"
+	"sync"
+
+	"hookaido/internal/queue"
+)
+
+// Bounds of one batch.
+const (
+	maxBatchOps    = 1024
+	maxBatchWeight = 8 << 20 // octets, about what the transaction writes
+)
+
+// operation is something to do on the write connection.
+type operation interface {
+	// apply decides and writes within the open batch. A refusal goes into the
+	// call's err; an error of SQLite is returned and fails the batch.
+	apply(w *writer) error
+	base() *call
+}
+
+// call is the part of an operation that its caller waits for.
+type call struct {
+	done chan struct{} // gets one value when err and the results are final
+	err  error
+	// weight is about how many octets the operation writes.
+	weight int
+	// synced says that the answer promises durability.
+	synced bool
+	// alone keeps the operation out of transactions.
+	alone bool
+}
+
+func newCall(weight int, synced bool) call {
+	return call{done: make(chan struct{}, 1), weight: weight, synced: synced}
+}
+
+func (c *call) base() *call { return c }
+
+// gate decides who works on the write connection, and with what. The caller
+// that finds it idle does the work itself, which saves two switches between
+// goroutines; while it is busy operations gather, and the store's goroutine
+// takes them over in batches.
+type gate struct {
+	mu      sync.Mutex
+	idle    sync.Cond // signals that busy became false
+	pending []operation
+	parked  map[string][]*leaseOp // by route, in order of arrival
+	busy    bool
+	again   bool // time has passed: look again at leases and due messages
+	closed  bool
+	kick    chan struct{} // hands busy over to the store's goroutine
+}
+
+func (g *gate) init() {
+	g.idle.L = &g.mu
+	g.parked = map[string][]*leaseOp{}
+	g.kick = make(chan struct{}, 1)
+}
+
+// take removes the next batch from pending. The caller holds mu.
+func (g *gate) take() []operation {
+	n, weight := 0, 0
+	for _, o := range g.pending {
+		c := o.base()
+		if n > 0 && (c.alone || n == maxBatchOps || weight+c.weight > maxBatchWeight) {
+			break
+		}
+		weight += c.weight
+		n++
+		if c.alone {
+			break
+		}
+	}
+	batch := g.pending[:n:n]
+	if n == len(g.pending) {
+		g.pending = nil
+	} else {
+		g.pending = g.pending[n:]
+	}
+	g.again = false
+	return batch
+}
+
+// submit puts o into the queue. The operation is done, with its result or a
+// refusal, once o's done channel has a value. If mayWork is set, the caller may
+// find itself doing the work, for which no context is looked at.
+func (s *Store) submit(o operation, mayWork bool) error {
+	g := &s.gate
+	g.mu.Lock()
+	if err := s.refusal(); err != nil {
+		g.mu.Unlock()
+		return err
+	}
+	g.pending = append(g.pending, o)
+	if g.busy {
+		g.mu.Unlock()
+		return nil
+	}
+	g.busy = true
+	if !mayWork {
+		g.mu.Unlock()
+		g.kick <- struct{}{}
+		return nil
+	}
+	batch := g.take()
+	g.mu.Unlock()
+	s.process(batch)
+	g.mu.Lock()
+	if len(g.pending) > 0 || g.again {
+		g.mu.Unlock()
+		g.kick <- struct{}{}
+		return nil
+	}
+	g.rest()
+	g.mu.Unlock()
+	return nil
+}
+
+// refusal says why no operation is taken any more. The caller holds gate.mu.
+func (s *Store) refusal() error {
+	if s.gate.closed {
+		return queue.ErrClosed
+	}
+	if err := s.Err(); err != nil {
+		return &queue.UnavailableError{Cause: err}
+	}
+	return nil
+}
+
+// rest gives busy back. The caller holds mu.
+func (g *gate) rest() {
+	g.busy = false
+	g.idle.Broadcast()
+}
+
+// work is the store's goroutine.
+func (s *Store) work() {
+	defer s.loops.Done()
+	for {
+		select {
+		case <-s.stop:
+			return
+		case <-s.gate.kick:
+			s.drain()
+		case <-s.timer.C():
+			s.tick()
+		}
+	}
+}
+
+// drain works until nothing waits. The caller has busy.
+func (s *Store) drain() {
+	g := &s.gate
+	for {
+		g.mu.Lock()
+		if len(g.pending) == 0 && !g.again {
+			g.rest()
+			g.mu.Unlock()
+			return
+		}
+		batch := g.take()
+		g.mu.Unlock()
+		s.process(batch)
+	}
+}
+
+// tick looks at what has come due.
+func (s *Store) tick() {
+	g := &s.gate
+	g.mu.Lock()
+	g.again = true
+	busy := g.busy
+	g.busy = true
+	g.mu.Unlock()
+	if !busy {
+		s.drain()
+	}
+}
+
+// await waits until o is done. When ctx ends before o was begun, it is taken
+// back; when it is being worked on, its outcome is unknown.
+func (s *Store) await(ctx context.Context, o operation) error {
+	c := o.base()
+	select {
+	case <-c.done:
+		return c.err
+	default:
+	}
+	select {
+	case <-c.done:
+		return c.err
+	case <-ctx.Done():
+		s.gate.mu.Lock()
+		s.gate.withdraw(o)
+		s.gate.mu.Unlock()
+		return ctx.Err()
+	}
+}
+
+// withdraw takes o out of pending, if it is still there. The caller holds mu.
+func (g *gate) withdraw(o operation) {
+	if i := slices.Index(g.pending, o); i >= 0 {
+		g.pending = slices.Concat(g.pending[:i], g.pending[i+1:])
+	}
+}
+
+// do submits o and waits for it.
+func (s *Store) do(ctx context.Context, o operation) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := s.submit(o, true); err != nil {
+		return err
+	}
+	return s.await(ctx, o)
+}
+
+// taskOp runs a function on the write connection, outside of a transaction.
+type taskOp struct {
+	call
+	f func(w *writer) error
+}
+
+func newTask(f func(w *writer) error) *taskOp {
+	t := &taskOp{newCall(0, false), f}
+	t.alone = true
+	return t
+}
+
+func (t *taskOp) apply(w *writer) error {
+	t.err = t.f(w)
+	if classify(t.err) == faultFatal {
+		return t.err
+	}
+	return nil
+}
+
+// shutGate refuses all operations, ends those that wait with err, and returns
+// when nobody works on the connection any more.
+func (s *Store) shutGate(err error) {
+	g := &s.gate
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.closed = true
+	g.dismissAll(err)
+	for g.busy {
+		g.idle.Wait()
+	}
+	g.dismissAll(err) // those whom the last batch told to wait
+}
+
+// dismissAll ends everything that waits. The caller holds mu.
+func (g *gate) dismissAll(err error) {
+	for _, o := range g.pending {
+		o.base().err = err
+		o.base().done <- struct{}{}
+	}
+	g.pending = nil
+	for _, list := range g.parked {
+		for _, o := range list {
+			o.err = err
+			o.phase = phaseDone
+			o.done <- struct{}{}
+		}
+	}
+	clear(g.parked)
+}

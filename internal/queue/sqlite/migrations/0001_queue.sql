@@ -1,0 +1,54 @@
+-- A small row per message (message) apart from the large one (body), so that a
+-- change of state rewrites tens of bytes. Times are Unix nanoseconds.
+
+-- The one row of the database about itself.
+CREATE TABLE meta (
+  one      INTEGER PRIMARY KEY CHECK (one = 1),
+  identity TEXT    NOT NULL, -- tells databases apart, see the state file
+  tag      INTEGER NOT NULL, -- 24 bits in front of every message id
+  next_seq INTEGER NOT NULL, -- above every seq that was ever given out
+  beat     INTEGER NOT NULL  -- changed to prove that commits work
+) STRICT;
+INSERT INTO meta VALUES (1, lower(hex(randomblob(16))), random() & 0xffffff, 1, 0);
+
+-- A route and target, with the number of its messages per state.
+CREATE TABLE lane (
+  id        INTEGER PRIMARY KEY,
+  route     TEXT    NOT NULL,
+  target    TEXT    NOT NULL,
+  queued    INTEGER NOT NULL DEFAULT 0,
+  leased    INTEGER NOT NULL DEFAULT 0,
+  delivered INTEGER NOT NULL DEFAULT 0,
+  dead      INTEGER NOT NULL DEFAULT 0,
+  canceled  INTEGER NOT NULL DEFAULT 0
+) STRICT;
+
+CREATE TABLE message (
+  seq      INTEGER PRIMARY KEY,
+  lane     INTEGER NOT NULL,
+  state    INTEGER NOT NULL DEFAULT 0,
+  due      INTEGER NOT NULL,           -- queued: earliest delivery; leased: end of the lease
+  received INTEGER NOT NULL,
+  attempt  INTEGER NOT NULL DEFAULT 0,
+  lease    INTEGER NOT NULL DEFAULT 0, -- salt of the present or just expired lease
+  size     INTEGER NOT NULL,           -- octets of the payload
+  chosen   TEXT,                       -- the id, if a publisher chose it
+  reason   TEXT                        -- why it is dead
+) STRICT;
+CREATE INDEX message_ready ON message (lane, due, seq) WHERE state = 0;
+CREATE INDEX message_leased ON message (due) WHERE state = 1;
+CREATE UNIQUE INDEX message_chosen ON message (chosen) WHERE chosen IS NOT NULL;
+
+CREATE TABLE body (
+  seq      INTEGER PRIMARY KEY,
+  envelope BLOB NOT NULL,
+  payload  BLOB NOT NULL
+) STRICT;
+
+-- The claims of one transaction: 16 octets of key and 8 of end each. They are
+-- looked up in memory; the table is the log to load them from.
+CREATE TABLE claim (
+  id     INTEGER PRIMARY KEY,
+  until  INTEGER NOT NULL, -- the latest end
+  claims BLOB    NOT NULL
+) STRICT;

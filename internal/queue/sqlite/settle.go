@@ -1,0 +1,169 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql/driver"
+
+	"hookaido/internal/queue"
+)
+
+// held is a row as a settle finds it.
+type held struct {
+	seq, salt, due int64
+	state          queue.State
+	lane           *lane
+}
+
+// find returns the rows with these keys.
+func (w *writer) find(seqs []int64) (map[int64]held, error) {
+	if err := w.open(); err != nil {
+		return nil, err
+	}
+	found := make(map[int64]held, len(seqs))
+	err := w.sql.byKey.eachKey(seqs, func(v []driver.Value) error {
+		h := held{
+			seq: v[0].(int64), state: queue.State(v[1].(int64)), //nolint:gosec // a small number
+			lane: w.lanes.byID[v[2].(int64)], due: v[3].(int64), salt: v[4].(int64),
+		}
+		found[h.seq] = h
+		return nil
+	})
+	return found, err
+}
+
+// leaseKey is a parsed lease id.
+type leaseKey struct {
+	seq, salt int64
+	ok        bool
+}
+
+// settleOp ends leases.
+type settleOp struct {
+	call
+	request   queue.SettleRequest
+	keys      []leaseKey
+	conflicts []queue.Conflict
+}
+
+// Settle ends the leases of r. It returns those that could not be, in the order
+// of r; the others are settled, durably.
+func (s *Store) Settle(ctx context.Context, r queue.SettleRequest) ([]queue.Conflict, error) {
+	o := &settleOp{
+		call: newCall(rowWeight*len(r.LeaseIDs)+len(r.Reason), true), request: r,
+		keys: make([]leaseKey, len(r.LeaseIDs)),
+	}
+	for i, id := range r.LeaseIDs {
+		k := &o.keys[i]
+		k.seq, k.salt, k.ok = parseLease(id)
+	}
+	if err := s.do(ctx, o); err != nil {
+		return nil, err
+	}
+	return o.conflicts, nil
+}
+
+func (o *settleOp) apply(w *writer) error {
+	o.conflicts = nil
+	seqs := make([]int64, 0, len(o.keys))
+	for _, k := range o.keys {
+		if k.ok {
+			seqs = append(seqs, k.seq)
+		}
+	}
+	found, err := w.find(seqs)
+	if err != nil {
+		return err
+	}
+	var acked []int64
+	for i, k := range o.keys {
+		h := found[k.seq]
+		refusal, err := w.check(k, h, o.request.Route)
+		if err != nil {
+			return err
+		}
+		// a lease that is named twice is unknown the second time
+		delete(found, k.seq)
+		if refusal != nil {
+			o.conflicts = append(o.conflicts, queue.Conflict{LeaseID: o.request.LeaseIDs[i], Err: refusal})
+			if refusal == queue.ErrLeaseNotFound && h.lane != nil { //nolint:errorlint // as check returns it
+				found[k.seq] = h // a wrong id must not hide a right one
+			}
+			continue
+		}
+		if o.request.Action == queue.Ack {
+			acked = append(acked, h.seq)
+			w.lanes.count(h.lane, queue.StateLeased, -1)
+			w.tx.wrote = true
+			continue
+		}
+		if err := o.release(w, h); err != nil {
+			return err
+		}
+	}
+	return w.remove(acked)
+}
+
+// release nacks or buries one message.
+func (o *settleOp) release(w *writer, h held) error {
+	w.tx.wrote = true
+	if o.request.Action == queue.Bury {
+		w.lanes.move(h.lane, queue.StateLeased, queue.StateDead)
+		return w.sql.bury.run(w.now, o.request.Reason, h.seq)
+	}
+	due := later(w.now, max(0, o.request.Delay))
+	w.requeued(h.lane, h.seq, due)
+	return w.sql.requeue.run(due, int64(0), h.seq)
+}
+
+// check says whether the lease k holds the message h, which may be the zero
+// value for none. A lease that ran out is told apart once; then it is unknown,
+// as any other. The message is put back at once.
+func (w *writer) check(k leaseKey, h held, route string) (refusal, err error) {
+	if !k.ok || h.lane == nil || h.salt != k.salt || route != "" && route != h.lane.route {
+		return queue.ErrLeaseNotFound, nil
+	}
+	switch {
+	case h.state == queue.StateQueued:
+		w.tx.wrote = true
+		return queue.ErrLeaseExpired, w.sql.forget.run(h.seq)
+	case h.state != queue.StateLeased:
+		return queue.ErrLeaseNotFound, nil
+	case h.due <= w.now:
+		w.requeued(h.lane, h.seq, w.now)
+		return queue.ErrLeaseExpired, w.sql.requeue.run(w.now, int64(0), h.seq)
+	}
+	return nil, nil
+}
+
+// extendOp moves the end of a lease.
+type extendOp struct {
+	call
+	request queue.ExtendRequest
+	key     leaseKey
+}
+
+// Extend moves the end of a lease. It fails with [queue.ErrLeaseNotFound] or
+// [queue.ErrLeaseExpired].
+func (s *Store) Extend(ctx context.Context, r queue.ExtendRequest) error {
+	o := &extendOp{call: newCall(rowWeight, false), request: r}
+	o.key.seq, o.key.salt, o.key.ok = parseLease(r.LeaseID)
+	return s.do(ctx, o)
+}
+
+func (o *extendOp) apply(w *writer) error {
+	o.err = queue.ErrLeaseNotFound
+	if !o.key.ok {
+		return nil
+	}
+	found, err := w.find([]int64{o.key.seq})
+	if err != nil {
+		return err
+	}
+	h := found[o.key.seq]
+	refusal, err := w.check(o.key, h, o.request.Route)
+	if o.err = refusal; err != nil || refusal != nil {
+		return err
+	}
+	w.tx.wrote = true
+	return w.sql.extend.run(later(h.due, o.request.By), h.seq)
+}

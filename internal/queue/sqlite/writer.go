@@ -1,0 +1,233 @@
+package sqlite
+
+import (
+	"errors"
+	"fmt"
+
+	"go.uber.org/zap"
+
+	"hookaido/internal/queue"
+)
+
+// writer is the write connection with what is known about the database in
+// memory. Only the holder of the gate's busy touches it.
+type writer struct {
+	s   *Store
+	c   *conn
+	sql statements
+
+	lanes    laneSet
+	lastLane int64
+	claims   claimSet
+	nextSeq  int64 // of the next message
+	mark     int64 // as stored: above every seq given out, also after a crash
+	salt     int64
+	oldest   int64 // no queued message has a smaller seq
+	nextEnd  int64 // no lease ends sooner
+	offset   int64 // wall minus monotonic time at the last batch
+	full     bool  // synchronous is FULL, not NORMAL
+	wakeAt   int64 // when the store's timer fires; never if it is not set
+	logPages int64 // pages in the WAL after the last commit
+	behind   int64 // of these, pages not yet in the database
+
+	now int64 // of the batch
+	tx  transaction
+}
+
+// transaction is what belongs to the open batch only.
+type transaction struct {
+	open   bool
+	synced bool // the batch promises durability
+	wrote  bool
+	// refuseNew turns enqueues away, because a first try filled the disk.
+	refuseNew bool
+	rows      []row // messages not yet inserted
+	mark      int64 // value of writer.mark before the batch
+	claims    claimBatch
+	space     space
+	beaten    bool
+	served    []*leaseOp // parked consumers that got something
+}
+
+// process runs a batch: one transaction, one commit, then the answers.
+func (s *Store) process(batch []operation) {
+	w := s.w
+	if len(batch) == 1 && batch[0].base().alone {
+		w.answer(batch, batch[0].apply(w))
+		return
+	}
+	w.now = nanos(s.clock.Now())
+	err := w.followClock()
+	if err == nil {
+		err = w.attempt(batch, false)
+	}
+	if classify(err) == faultFull {
+		s.log.Warn("the disk is full; refusing messages, serving consumers from the reserve", zap.Error(err))
+		s.disk.spend()
+		err = w.attempt(batch, true)
+	}
+	if err == nil {
+		err = s.files.check()
+	}
+	if err == nil && w.tx.synced && w.tx.wrote {
+		s.lastSync.Store(int64(s.clock.Monotonic()))
+	}
+	w.answer(batch, err)
+}
+
+// attempt runs the batch in a transaction and commits it. After an error
+// everything is as before.
+func (w *writer) attempt(batch []operation, refuseNew bool) error {
+	w.tx = transaction{refuseNew: refuseNew, mark: w.mark, rows: w.tx.rows[:0], served: w.tx.served[:0]}
+	for _, o := range batch {
+		w.tx.synced = w.tx.synced || o.base().synced
+	}
+	err := w.apply(batch)
+	if err == nil {
+		err = w.commit()
+	}
+	if err != nil {
+		return errors.Join(err, w.rollback())
+	}
+	w.lanes.committed()
+	w.claims.add(&w.tx.claims)
+	return nil
+}
+
+// apply carries out the operations: first those that may make messages ready,
+// then the consumers that wait for them, then those that just came.
+func (w *writer) apply(batch []operation) error {
+	for _, o := range batch {
+		if _, leases := o.(*leaseOp); leases {
+			continue
+		}
+		if err := o.apply(w); err != nil {
+			return err
+		}
+	}
+	if err := w.flush(); err != nil {
+		return err
+	}
+	if err := w.expire(); err != nil {
+		return err
+	}
+	if err := w.serveParked(); err != nil {
+		return err
+	}
+	for _, o := range batch {
+		if l, leases := o.(*leaseOp); leases {
+			if err := l.apply(w); err != nil {
+				return err
+			}
+		}
+	}
+	return w.pruneClaims()
+}
+
+// open begins the transaction, if that is not done yet.
+func (w *writer) open() error {
+	if w.tx.open {
+		return nil
+	}
+	// outside of a transaction the setting can be changed
+	if w.full != w.tx.synced {
+		if err := w.setSynced(w.tx.synced); err != nil {
+			return err
+		}
+	}
+	if err := w.sql.begin.step(); err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	w.tx.open = true
+	return nil
+}
+
+func (w *writer) setSynced(full bool) error {
+	sql := "PRAGMA synchronous = NORMAL"
+	if full {
+		sql = "PRAGMA synchronous = FULL"
+	}
+	if err := w.c.exec(sql); err != nil {
+		return err
+	}
+	w.full = full
+	return nil
+}
+
+func (w *writer) commit() error {
+	if !w.tx.open {
+		return nil
+	}
+	if err := w.saveLanes(); err != nil {
+		return err
+	}
+	if err := w.saveClaims(); err != nil {
+		return err
+	}
+	if err := w.sql.commit.step(); err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
+	w.tx.open = false
+	w.committed()
+	return nil
+}
+
+// rollback undoes the batch on disk and in memory.
+func (w *writer) rollback() error {
+	var err error
+	if w.tx.open && !w.c.c.AutoCommit() {
+		err = w.c.exec("ROLLBACK")
+	}
+	w.tx.open = false
+	w.mark = w.tx.mark
+	w.nextEnd, w.oldest = -never, 0 // may have been raised by what is undone
+	w.lanes.restore()
+	w.putBack(w.tx.served, true)
+	return err
+}
+
+// answer makes the outcome of a batch known: to its callers, to the consumers
+// that it served, to those that have to wait on.
+func (w *writer) answer(batch []operation, err error) {
+	s := w.s
+	if err != nil {
+		if classify(err) == faultFatal {
+			s.fail(err)
+		}
+		err = &queue.UnavailableError{Cause: err}
+	}
+	g := &s.gate
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if err == nil {
+		for _, l := range w.tx.served {
+			s.finish(l)
+		}
+	}
+	w.tx.served = w.tx.served[:0]
+	for _, o := range batch {
+		w.answerOne(o, err)
+	}
+	if s.Err() != nil {
+		g.dismissAll(&queue.UnavailableError{Cause: s.failure})
+		return
+	}
+	w.arm()
+}
+
+// answerOne ends or parks one operation. The caller holds gate.mu.
+func (w *writer) answerOne(o operation, err error) {
+	c := o.base()
+	if err != nil {
+		c.err = err
+	}
+	l, leases := o.(*leaseOp)
+	switch {
+	case !leases:
+		c.done <- struct{}{}
+	case err == nil && len(l.rows) == 0 && l.mayPark():
+		w.s.gate.park(l)
+	default:
+		w.s.finish(l)
+	}
+}
