@@ -1,0 +1,190 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+
+	"hookaido/internal/admin"
+	"hookaido/internal/adminapi"
+	"hookaido/internal/config"
+	"hookaido/internal/ingress"
+	"hookaido/internal/pull"
+	"hookaido/internal/pullapi"
+	"hookaido/internal/systemd"
+)
+
+// App is one daemon.
+type App struct {
+	opts     Options
+	notifier *systemd.Notifier
+	logs     *logs
+	logger   *zap.Logger
+	registry *prometheus.Registry
+	store    store
+	ingress  *ingress.Handler
+	pull     *pull.Service
+	pullAPI  *pullapi.Handler
+	admin    *admin.Service
+	adminAPI *adminapi.Handler
+	servers  []*server
+	watchdog *systemd.Watchdog
+	broken   chan error // a server that ended by itself
+
+	mu         sync.Mutex // guards what a reload replaces
+	config     *config.Config
+	generation int64
+	refused    string // why the last reload was, in one line; empty if it was not
+}
+
+// Run is the daemon from start to end. It returns nil after ctx ends and all is
+// put away, and a [*Failure] when the daemon can't start or go on.
+func Run(ctx context.Context, opts Options) error {
+	pid, err := claimPIDFile(opts.PIDFile)
+	if err != nil {
+		return err
+	}
+	defer pid.release()
+	a := &App{opts: opts, notifier: systemd.NewNotifier(opts.Clock), broken: make(chan error, 1)}
+	defer a.notifier.Close()
+	if err := a.start(ctx); err != nil {
+		a.tellFailure(err)
+		a.close()
+		return err
+	}
+	err = a.serve(ctx)
+	return errors.Join(err, a.stop(err))
+}
+
+// start builds everything and leaves it serving.
+func (a *App) start(ctx context.Context) error {
+	period, warning := systemd.WatchdogPeriod()
+	sockets, err := systemd.Inherit()
+	if err != nil {
+		return failure(ExitUnavailable, "sockets from systemd: %w", err)
+	}
+	cfg, warnings, err := a.load()
+	if err != nil {
+		return &Failure{Code: ExitConfig, Err: err}
+	}
+	if a.logs, err = openLogs(a.opts, cfg); err != nil {
+		return &Failure{Code: ExitConfig, Err: err}
+	}
+	a.logger = a.logs.runtime.Logger()
+	a.sayHello(cfg, warnings, warning, sockets.Ignored())
+
+	ls := &listeners{sockets: sockets, logger: a.logger}
+	endpoints, err := ls.openAll(ctx, cfg, a.opts)
+	if err == nil {
+		err = a.assemble(ctx, cfg, endpoints)
+	}
+	if err != nil {
+		ls.closeAll()
+		return err
+	}
+	for _, left := range sockets.Leftover() {
+		a.logger.Warn("socket_not_served", zap.String("socket", left))
+	}
+	a.startServers(endpoints)
+	a.startWatchdog(ctx, period)
+	a.admin.SetPhase(admin.Ready)
+	a.notify(a.notifier.Ready(a.statusLine(ctx)))
+	a.logger.Info("ready", zap.Strings("listeners", endpoints.addresses()))
+	return nil
+}
+
+// assemble makes the parts and puts the first configuration in force.
+func (a *App) assemble(ctx context.Context, cfg *config.Config, es *endpoints) error {
+	parts, err := a.prepare(cfg)
+	if err != nil {
+		return &Failure{Code: ExitConfig, Err: err}
+	}
+	if a.store, err = a.openStore(ctx, cfg); err != nil {
+		return err
+	}
+	if err := a.makeServices(ctx, cfg, es); err != nil {
+		return err
+	}
+	a.put(cfg, parts)
+	return nil
+}
+
+// serve waits for a reason to stop: ctx, a store that failed, a server that
+// ended. Meanwhile it takes signals, file changes and the time for status
+// lines.
+func (a *App) serve(ctx context.Context) error {
+	triggers, err := a.watchTriggers(ctx)
+	if err != nil {
+		return &Failure{Code: ExitConfig, Err: err}
+	}
+	defer triggers.stop()
+	tick := a.opts.Clock.NewTimer(systemd.StatusInterval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case err := <-a.broken:
+			return err
+		case <-a.store.Failed():
+			return a.storeFailed(ctx)
+		case <-triggers.hangup:
+			a.logs.reopen()
+			a.reloadFor(ctx, "signal_sighup")
+		case <-triggers.changed:
+			a.reloadFor(ctx, "watch")
+		case <-tick.C():
+			a.notify(a.notifier.Status(a.statusLine(ctx)))
+			tick.Reset(systemd.StatusInterval)
+		}
+	}
+}
+
+// failedGrace is how long a daemon with a failed store keeps answering 503, so
+// that probes and senders hear of it before the connection goes away.
+const failedGrace = 2 * time.Second
+
+// storeFailed lets everyone hear that the store is gone, then gives the reason
+// for leaving.
+func (a *App) storeFailed(ctx context.Context) error {
+	err := a.store.Err()
+	a.logger.Error("queue_failed", zap.Error(err), zap.String("effect", "leaving, to start again on the recovered database"))
+	a.notify(a.notifier.Status("queue failed: " + err.Error()))
+	t := a.opts.Clock.NewTimer(failedGrace)
+	defer t.Stop()
+	select {
+	case <-t.C():
+	case <-ctx.Done():
+	}
+	return failure(ExitStorage, "the queue failed: %w", err)
+}
+
+func (a *App) notify(err error) {
+	if err != nil {
+		a.logger.Debug("notify_failed", zap.Error(err))
+	}
+}
+
+// tellFailure shows the reason of a failed start in systemctl status. The
+// command line prints it, so the log, which may not exist yet, doesn't.
+func (a *App) tellFailure(err error) {
+	_ = a.notifier.Status(firstLine(err.Error())) // nobody is left to tell
+}
+
+func (a *App) sayHello(cfg *config.Config, warnings []string, more ...string) {
+	a.logger.Info("starting", zap.String("version", a.opts.Version), zap.String("config", cfg.Path),
+		zap.String("fingerprint", cfg.Fingerprint), zap.Int("pid", os.Getpid()))
+	for _, w := range warnings {
+		a.logger.Warn("config_warning", zap.String("warning", w))
+	}
+	for _, w := range more {
+		if w != "" {
+			a.logger.Warn("environment_ignored", zap.String("reason", w))
+		}
+	}
+}

@@ -1,0 +1,77 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"hookaido/internal/config"
+	"hookaido/internal/config/compile"
+	"hookaido/internal/config/syntax"
+	"hookaido/internal/secret"
+)
+
+// configError is a Hookaidofile that does not compile.
+type configError struct {
+	path        string
+	diagnostics []syntax.Diagnostic
+}
+
+// Error gives every diagnostic with its line, its caret and its hint.
+func (e *configError) Error() string {
+	return fmt.Sprintf("%s can't be used:\n%s", e.path, strings.TrimSuffix(syntax.Render(e.diagnostics), "\n"))
+}
+
+// load reads and compiles the Hookaidofile. The warnings are one line each.
+func (a *App) load() (cfg *config.Config, warnings []string, err error) {
+	cfg, diagnostics := compile.File(a.opts.ConfigPath, compile.Options{LookupEnv: a.opts.LookupEnv, ReadFile: compile.ReadFile})
+	if syntax.HasErrors(diagnostics) {
+		return nil, nil, &configError{a.opts.ConfigPath, diagnostics}
+	}
+	for _, d := range diagnostics {
+		warnings = append(warnings, d.String())
+	}
+	return cfg, warnings, nil
+}
+
+// secrets has the values of a configuration's references.
+type secrets map[secret.Ref]secret.Value
+
+// resolve reads every secret of cfg. The error names each that can't be had,
+// with the places that use it.
+func (a *App) resolve(cfg *config.Config) (secrets, error) {
+	dir, _ := a.opts.LookupEnv("CREDENTIALS_DIRECTORY")
+	return Resolve(cfg, secret.Resolver{LookupEnv: a.opts.LookupEnv, CredentialsDir: dir})
+}
+
+// Resolve reads every secret that cfg names. The error has a line for each that
+// can't be had, with the place that uses it; it holds no secret.
+func Resolve(cfg *config.Config, resolver secret.Resolver) (map[secret.Ref]secret.Value, error) {
+	values := secrets{}
+	var errs []error
+	for _, use := range compile.SecretRefs(cfg) {
+		if _, done := values[use.Ref]; done {
+			continue
+		}
+		v, err := resolver.Resolve(use.Ref)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: %s: %w", use.Pos, use.Directive, err))
+			continue
+		}
+		values[use.Ref] = v
+	}
+	return values, errors.Join(errs...)
+}
+
+func (s secrets) of(refs []config.SecretRef) []secret.Value {
+	values := make([]secret.Value, 0, len(refs))
+	for _, ref := range refs {
+		values = append(values, s[ref.Ref])
+	}
+	return values
+}
+
+func firstLine(text string) string {
+	line, _, _ := strings.Cut(text, "\n")
+	return line
+}

@@ -1,0 +1,115 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"go.uber.org/zap"
+
+	"hookaido/internal/admin"
+	"hookaido/internal/config"
+	"hookaido/internal/config/compile"
+	"hookaido/internal/config/syntax"
+)
+
+// Reload takes the Hookaidofile anew: as a whole, or not at all. It implements
+// [admin.Reloader]; calls come one at a time, through the admin service.
+func (a *App) Reload(ctx context.Context) (admin.ReloadResult, error) {
+	a.notify(a.notifier.Reloading())
+	result, err := a.reload()
+	a.mu.Lock()
+	a.refused = ""
+	if err != nil {
+		a.refused = firstLine(err.Error())
+	}
+	a.mu.Unlock()
+	// systemd waits for READY=1 after a refused reload too
+	a.notify(a.notifier.Ready(a.statusLine(ctx)))
+	return result, err
+}
+
+func (a *App) reload() (admin.ReloadResult, error) {
+	cfg, warnings, err := a.load()
+	if err != nil {
+		return admin.ReloadResult{}, invalid(err)
+	}
+	for _, w := range warnings {
+		a.logger.Warn("config_warning", zap.String("warning", w))
+	}
+	a.mu.Lock()
+	old, generation := a.config, a.generation
+	a.mu.Unlock()
+	if err := a.needsRestart(old, cfg); err != nil {
+		return admin.ReloadResult{}, err
+	}
+	parts, err := a.prepare(cfg)
+	if err != nil {
+		return admin.ReloadResult{}, invalid(err)
+	}
+	a.put(cfg, parts)
+	return admin.ReloadResult{
+		Generation:  generation + 1,
+		Fingerprint: cfg.Fingerprint,
+		Changes:     describeChanges(old, cfg),
+	}, nil
+}
+
+// invalid is the refusal of a Hookaidofile or of a secret that it names.
+func invalid(err error) error {
+	refusal := &admin.ReloadError{Code: admin.CodeConfigInvalid, Detail: err.Error(), Diagnostics: []admin.Diagnostic{}}
+	var bad *configError
+	if errors.As(err, &bad) {
+		for _, d := range bad.diagnostics {
+			refusal.Diagnostics = append(refusal.Diagnostics, diagnostic(d))
+		}
+	}
+	return refusal
+}
+
+func diagnostic(d syntax.Diagnostic) admin.Diagnostic {
+	return admin.Diagnostic{
+		File: d.File, Line: d.Span.Start.Line, Column: d.Span.Start.Column,
+		Severity: d.Severity.String(), Message: d.Message, Hint: d.Hint,
+	}
+}
+
+// needsRestart refuses a configuration that changes what is fixed at start,
+// naming each such line and the command to run.
+func (a *App) needsRestart(old, cfg *config.Config) error {
+	changes := compile.RestartChanges(old, cfg)
+	if len(changes) == 0 {
+		return nil
+	}
+	refusal := &admin.ReloadError{Code: admin.CodeRestartRequired, Diagnostics: []admin.Diagnostic{}}
+	var lines []string
+	sockets := false
+	for _, c := range changes {
+		message := c.Directive + " changes only with a restart"
+		lines = append(lines, fmt.Sprintf("%s: error: %s", c.Pos, message))
+		sockets = sockets || strings.HasSuffix(c.Directive, ".listen")
+		refusal.Diagnostics = append(refusal.Diagnostics, admin.Diagnostic{
+			File: c.Pos.File, Line: c.Pos.Line, Column: c.Pos.Column, Severity: "error", Message: message,
+			Hint: "systemctl restart hookaido",
+		})
+	}
+	hint := "hint: nothing was changed; take the file over with: systemctl restart hookaido"
+	if sockets {
+		hint += "\nhint: addresses are those of the socket units; change them with: systemctl edit hookaido-ingress.socket" +
+			" (or -pull, -admin), then: systemctl restart hookaido-ingress.socket hookaido"
+	}
+	refusal.Detail = strings.Join(append(lines, hint), "\n")
+	return refusal
+}
+
+// reloadFor reloads because of a trigger other than the admin API.
+func (a *App) reloadFor(ctx context.Context, trigger string) {
+	result, err := a.admin.Reload(ctx)
+	if err != nil {
+		a.logger.Error("config_reload_failed", zap.String("trigger", trigger), zap.Error(err))
+		return
+	}
+	a.logger.Info("config_reloaded_ok", zap.String("trigger", trigger), zap.Int64("generation", result.Generation),
+		zap.Strings("changes", result.Changes))
+}

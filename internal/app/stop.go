@@ -1,0 +1,99 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"go.uber.org/zap"
+
+	"hookaido/internal/admin"
+	"hookaido/internal/systemd"
+)
+
+// stop ends the daemon in order: no new requests, those in flight answered, the
+// queue closed. cause is why it ends; nil for an orderly stop.
+func (a *App) stop(cause error) error {
+	a.admin.SetPhase(admin.Draining)
+	if cause == nil {
+		a.logger.Info("stopping")
+		a.notify(a.notifier.Stopping("finishing what is in flight"))
+	} else {
+		a.notify(a.notifier.Stopping(firstLine(cause.Error())))
+	}
+	a.watchdog.Stop()
+	a.pull.Drain()
+	a.stopServers()
+	err := a.store.Close()
+	if err != nil && cause == nil {
+		a.logger.Error("queue_close_failed", zap.Error(err))
+		err = failure(ExitStorage, "close the queue: %w", err)
+	} else {
+		err = nil // it failed before, and that is told
+	}
+	if cause == nil && err == nil {
+		a.logger.Info("stopped")
+	}
+	a.logs.close()
+	return err
+}
+
+// close puts away what a failed start left behind.
+func (a *App) close() {
+	if a.store != nil {
+		_ = a.store.Close() // nothing came in; the reason of the failure matters more
+	}
+	a.logs.close()
+}
+
+// startWatchdog begins to earn the pings that systemd wants every period.
+func (a *App) startWatchdog(ctx context.Context, period time.Duration) {
+	a.watchdog = systemd.NewWatchdog(systemd.WatchdogOptions{
+		Period: period, Clock: a.opts.Clock, Notifier: a.notifier, Alive: a.alive,
+		Report: func(stuck error) {
+			if stuck != nil {
+				a.logger.Error("watchdog_withheld", zap.Error(stuck))
+			} else {
+				a.logger.Info("watchdog_resumed")
+			}
+		},
+	})
+	a.watchdog.Start(ctx)
+}
+
+// alive tells whether the daemon does its work: the store commits, and the
+// admin listener answers.
+func (a *App) alive(ctx context.Context) error {
+	if err := a.store.Ping(ctx); err != nil {
+		return fmt.Errorf("queue: %w", err)
+	}
+	for _, s := range a.servers {
+		if s.name != systemd.Admin {
+			continue
+		}
+		if err := answers(ctx, s.listeners[0].Addr()); err != nil {
+			return fmt.Errorf("admin listener: %w", err)
+		}
+	}
+	return nil
+}
+
+// answers makes a request to one of our own listeners.
+func answers(ctx context.Context, addr net.Addr) error {
+	transport := &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		var d net.Dialer
+		return d.DialContext(ctx, addr.Network(), addr.String())
+	}}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://localhost/livez", http.NoBody)
+	if err != nil {
+		return err
+	}
+	res, err := transport.RoundTrip(req)
+	if err != nil {
+		return err
+	}
+	return errors.Join(res.Body.Close())
+}

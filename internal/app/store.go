@@ -1,0 +1,71 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.uber.org/zap"
+
+	"hookaido/internal/config"
+	"hookaido/internal/ingress"
+	"hookaido/internal/pull"
+	"hookaido/internal/queue"
+	"hookaido/internal/queue/memory"
+	"hookaido/internal/queue/sqlite"
+)
+
+// store is what the daemon needs of a queue engine: the wishes of the packages
+// that use one, and its life cycle.
+type store interface {
+	ingress.Enqueuer
+	pull.Queue
+	observer
+	lifecycle
+}
+
+// observer is for health and metrics.
+type observer interface {
+	Stats(ctx context.Context) (queue.Stats, error)
+	Ping(ctx context.Context) error
+}
+
+// lifecycle tells of a store that can't go on, and ends it.
+type lifecycle interface {
+	Failed() <-chan struct{}
+	Err() error
+	Close() error
+}
+
+// migrationGrace is how much longer systemd is asked to wait at each sign of
+// progress of a long start.
+const migrationGrace = 60 * time.Second
+
+func (a *App) openStore(ctx context.Context, cfg *config.Config) (store, error) {
+	limits := queue.Limits{MaxDepth: cfg.QueueLimits.MaxDepth}
+	if cfg.QueueLimits.DropPolicy == config.DropOldest {
+		limits.DropPolicy = queue.DropOldest
+	}
+	if cfg.Backend() == config.Memory {
+		a.logger.Warn("queue_in_memory", zap.String("effect", "every message is lost when this process ends"))
+		return memory.Open(memory.Options{Clock: a.opts.Clock, Limits: limits}), nil
+	}
+	s, err := sqlite.Open(ctx, sqlite.Options{
+		Path:   a.opts.DatabasePath,
+		Clock:  a.opts.Clock,
+		Limits: limits,
+		Logger: a.logger.Named("queue"),
+		Notify: func(progress string) {
+			if err := a.notifier.ExtendTimeout(migrationGrace, progress); err != nil {
+				a.logger.Debug("notify_failed", zap.Error(err))
+			}
+		},
+	})
+	if err != nil {
+		if errors.Is(err, context.Canceled) {
+			return nil, err
+		}
+		return nil, &Failure{Code: ExitStorage, Err: err}
+	}
+	return s, nil
+}

@@ -1,0 +1,70 @@
+package cli
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+)
+
+// readDotenv reads lines of the form [export ]KEY=VALUE. Empty lines and lines
+// that begin with # are skipped. A value may stand in double quotes, with the
+// escapes of a Go string, or in single quotes, taken as it is.
+func readDotenv(path string) (map[string]string, error) {
+	f, err := os.Open(path) //nolint:gosec // the operator names the file
+	if err != nil {
+		return nil, fmt.Errorf("read the environment file: %w", err)
+	}
+	defer f.Close() //nolint:errcheck // read only
+	vars := map[string]string{}
+	lines := bufio.NewScanner(f)
+	for n := 1; lines.Scan(); n++ {
+		line := strings.TrimSpace(lines.Text())
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		key, value, found := strings.Cut(strings.TrimPrefix(line, "export "), "=")
+		key = strings.TrimSpace(key)
+		if !found || key == "" {
+			return nil, fmt.Errorf("%s:%d: the line is not KEY=VALUE", path, n)
+		}
+		value, err := unquote(strings.TrimSpace(value))
+		if err != nil {
+			return nil, fmt.Errorf("%s:%d: the value of %s has unbalanced quotes or a bad escape", path, n, key)
+		}
+		vars[key] = value
+	}
+	if err := lines.Err(); err != nil {
+		return nil, fmt.Errorf("read the environment file %s: %w", path, err)
+	}
+	return vars, nil
+}
+
+func unquote(value string) (string, error) {
+	switch {
+	case strings.HasPrefix(value, `"`):
+		return strconv.Unquote(value)
+	case strings.HasPrefix(value, "'"):
+		if len(value) < 2 || value[len(value)-1] != '\'' {
+			return "", strconv.ErrSyntax
+		}
+		return value[1 : len(value)-1], nil
+	default:
+		return value, nil
+	}
+}
+
+// overlay adds vars to an environment. A variable that is set and not empty
+// keeps its value.
+func overlay(lookup func(string) (string, bool), vars map[string]string) func(string) (string, bool) {
+	return func(name string) (string, bool) {
+		if v, ok := lookup(name); ok && v != "" {
+			return v, true
+		}
+		if v, ok := vars[name]; ok {
+			return v, true
+		}
+		return lookup(name)
+	}
+}
