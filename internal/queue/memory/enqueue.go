@@ -36,7 +36,6 @@ func (s *Store) Enqueue(ctx context.Context, b queue.Batch) ([]string, error) {
 		s.claims.add(c)
 		s.bytes += claimCost
 	}
-	s.serveRoutesOf(b, now)
 	return ids, nil
 }
 
@@ -132,13 +131,4 @@ func (s *Store) insert(m *queue.NewMessage) string {
 	s.bytes += it.cost
 	s.enqueue(it, s.time.at(due))
 	return it.id
-}
-
-func (s *Store) serveRoutesOf(b queue.Batch, now int64) {
-	if len(s.waiting) == 0 {
-		return
-	}
-	for i := range b.Messages {
-		s.serve(s.route(b.Messages[i].Route), now)
-	}
 }

@@ -71,7 +71,6 @@ func (s *Store) leave(ctx context.Context, w *waiter) ([]queue.Leased, error) {
 	for i := range w.leases {
 		s.takeBack(&w.leases[i])
 	}
-	s.serve(w.route, now)
 	return nil, err
 }
 
@@ -96,12 +95,15 @@ func (r *route) release() {
 	r.waiters = nil
 }
 
-// serve hands the due messages of r to the consumers that wait for them, first
-// come first served.
-func (s *Store) serve(r *route, now int64) {
-	if len(r.waiters) == 0 {
-		return
+// serveAll hands the messages that are due to the consumers that wait for them.
+func (s *Store) serveAll(now int64) {
+	for r := range s.waiting {
+		s.serve(r, now)
 	}
+}
+
+// serve is serveAll for one route, first come first served.
+func (s *Store) serve(r *route, now int64) {
 	left := r.waiters[:0]
 	for _, w := range r.waiters {
 		if w.leases = s.take(r, w.request, now); len(w.leases) > 0 {

@@ -72,6 +72,5 @@ func (s *Store) settle(it *item, r queue.SettleRequest, now int64) {
 		it.lane.dead++
 	case queue.Nack:
 		s.enqueue(it, later(now, max(0, r.Delay)))
-		s.serve(it.lane.route, now)
 	}
 }

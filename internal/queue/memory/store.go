@@ -139,9 +139,15 @@ func (s *Store) enter(ctx context.Context) (now int64, err error) {
 	return now, nil
 }
 
-// exit ends an operation that enter began.
+// exit ends an operation that enter began: consumers that wait get what it made
+// ready, and the timer is set for the next of them.
 func (s *Store) exit(now int64) {
-	s.arm(now)
+	next := s.nextWake()
+	if next <= now {
+		s.serveAll(now)
+		next = s.nextWake()
+	}
+	s.arm(now, next)
 	s.mu.Unlock()
 }
 
@@ -168,32 +174,33 @@ func (s *Store) watchTimer() {
 // catchUp does what the passing of time asks for: it ends the leases that ran
 // out and serves consumers that wait for a message that has come due.
 func (s *Store) catchUp(now int64) {
-	woken := now >= s.wakeAt
 	for it := s.leases.first(); it != nil && it.until <= now; it = s.leases.first() {
 		s.expire(it, now)
-		woken = true
 	}
-	if !woken {
-		return
-	}
-	for r := range s.waiting {
-		s.serve(r, now)
+	if now >= s.wakeAt {
+		s.serveAll(now)
 	}
 }
 
-// arm sets the timer for the next moment at which a waiting consumer may be
-// served. Without one the timer rests: leases that run out are then noticed by
-// the next operation.
-func (s *Store) arm(now int64) {
+// nextWake returns the next moment at which a waiting consumer may be served,
+// or never. Without one the timer rests: leases that run out are then noticed
+// by the next operation.
+func (s *Store) nextWake() int64 {
 	next := int64(never)
-	if len(s.waiting) > 0 {
-		if it := s.leases.first(); it != nil {
-			next = it.until
-		}
-		for r := range s.waiting {
-			next = min(next, r.nextDue())
-		}
+	if len(s.waiting) == 0 {
+		return next
 	}
+	if it := s.leases.first(); it != nil {
+		next = it.until
+	}
+	for r := range s.waiting {
+		next = min(next, r.nextDue())
+	}
+	return next
+}
+
+// arm sets the timer for the given moment.
+func (s *Store) arm(now, next int64) {
 	if next == s.wakeAt {
 		return
 	}

@@ -157,11 +157,16 @@ func leaseOfRoute(r *rig) {
 	r.wantConflicts(req, queue.Conflict{LeaseID: l.LeaseID, Err: queue.ErrLeaseExpired})
 }
 
-// foreignLeases are ids that no lease has, some close to the given one.
+// foreignLeases are ids that no lease has, most of them close to the given one.
 func foreignLeases(id string) []string {
-	return []string{
+	digits := strings.TrimPrefix(id, "lease_")
+	list := []string{
 		"", " ", "lease_", "lease_0000000000000000", "lease_ffffffffffffffff", "lease_zzzzzzzzzzzzzzzz",
-		strings.ToUpper(id), " " + id, id + " ", id + "0", id[:len(id)-1], strings.TrimPrefix(id, "lease_"),
-		"evt_" + strings.TrimPrefix(id, "lease_"), "lease_\x00\xff", id + "\x00", strings.Repeat("x", 1<<16),
+		strings.ToUpper(id), " " + id, id + " ", id + "0", "lease_0" + digits, id[:len(id)-1], digits,
+		"lease_+" + digits[1:], "evt_" + digits, "lease_\x00\xff", id + "\x00", strings.Repeat("x", 1<<16),
 	}
+	if upper := strings.ToUpper(digits); upper != digits {
+		list = append(list, "lease_"+upper)
+	}
+	return list
 }

@@ -103,22 +103,25 @@ func waitCases() []contractCase {
 
 func cancelMeetsMessage(r *rig) {
 	for range 100 {
-		c := r.await(time.Hour)
+		c, next := r.await(time.Hour), r.await(time.Hour)
 		go c.cancel(errors.New("the client hung up"))
 		id := r.put("1")[0]
-		a := c.answer()
-		switch {
+		var l queue.Leased
+		switch a := c.answer(); {
 		case a.err == nil && len(a.leases) == 1:
-			r.ack(a.leases[0].LeaseID)
+			l = a.leases[0]
+			next.wantWaiting()
+			next.cancel(nil)
+			next.answer()
 		case errors.Is(a.err, context.Canceled) && len(a.leases) == 0:
-			if l := r.lease(time.Minute); l.ID != id || l.Attempt != 1 {
-				r.Fatalf("after a cancelled wait: %+v, want the first lease of %s", l, id)
-			} else {
-				r.ack(l.LeaseID)
-			}
+			l = next.wantPayloads("1")[0]
 		default:
 			r.Fatalf("Dequeue = %q, %v", payloads(a.leases), a.err)
 		}
+		if l.ID != id || l.Attempt != 1 {
+			r.Fatalf("got %+v, want the first lease of %s", l, id)
+		}
+		r.ack(l.LeaseID)
 	}
 	r.wantCounts(counts{})
 }
