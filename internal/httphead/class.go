@@ -1,5 +1,7 @@
 package httphead
 
+import "encoding/binary"
+
 // Classes of bytes, as bits (RFC 9110 section 5, RFC 9112 section 3).
 const (
 	inToken  = 1 << iota // methods and field names
@@ -42,4 +44,33 @@ func hexValue(c byte) int {
 		return int(c|0x20-'a') + 10
 	}
 	return -1
+}
+
+// prefix returns how many bytes at the beginning of p are of a class.
+func prefix(p []byte, class uint8) int {
+	for i, c := range p {
+		if classes[c]&class == 0 {
+			return i
+		}
+	}
+	return len(p)
+}
+
+// prefixOfValue is prefix for field values, which are most of a head: it looks
+// at eight bytes at a time as long as none is a control character.
+func prefixOfValue(p []byte) int {
+	const (
+		ones  = 0x0101010101010101
+		highs = ones << 7
+	)
+	n := 0
+	for ; len(p)-n >= 8; n += 8 {
+		x := binary.LittleEndian.Uint64(p[n:])
+		below20 := (x - ones*' ') & ^x
+		del := x ^ ones*0x7f
+		if (below20 | (del-ones) & ^del)&highs != 0 {
+			break
+		}
+	}
+	return n + prefix(p[n:], inValue)
 }

@@ -81,7 +81,8 @@ type conn struct {
 	found fault
 	rest  []byte
 
-	refused, hijacked atomic.Bool
+	// broken says that a handler answers to a malformed body.
+	refused, broken, hijacked atomic.Bool
 }
 
 // Read implements [net.Conn].
@@ -102,6 +103,7 @@ func (c *conn) Read(p []byte) (int, error) {
 	c.found = f
 	if f == faultBody {
 		// the chunks before the fault are good, and the handler answers
+		c.broken.Store(true)
 		if good > 0 {
 			return good, nil
 		}
@@ -153,13 +155,27 @@ func (c *conn) refuse() error {
 	}
 	// from here on nobody is left to tell about an error
 	_ = c.SetWriteDeadline(c.options.Now().Add(answerTimeout))
-	if _, err := c.Conn.Write(refusal.answer()); err != nil {
-		return io.EOF
+	if _, err := c.Conn.Write(refusal.answer()); err == nil {
+		c.linger()
 	}
+	return io.EOF
+}
+
+// linger ends the answer and reads on for a while, so that a client which is
+// still sending finds the answer and no reset.
+func (c *conn) linger() {
 	_ = c.CloseWrite()
 	_ = c.SetReadDeadline(c.options.Now().Add(lingerTimeout))
 	_, _ = io.CopyN(io.Discard, c.Conn, lingerBytes)
-	return io.EOF
+}
+
+// Close implements [net.Conn]. If the body was malformed, the handler has
+// answered by now.
+func (c *conn) Close() error {
+	if c.broken.Swap(false) {
+		c.linger()
+	}
+	return c.Conn.Close()
 }
 
 // Write implements [net.Conn]. After a refusal nothing more is sent: the server

@@ -120,10 +120,10 @@ func (s *scanner) checkVersion() fault {
 	return faultVersion
 }
 
-// fieldStart takes the first byte of a field line, or of the line that ends
-// the head.
-func (s *scanner) fieldStart(c byte) (int, fault) {
-	switch {
+// fieldStart takes a field line, as far as it is in p, or the CR of the line
+// that ends the head.
+func (s *scanner) fieldStart(p []byte) (int, fault) {
+	switch c := p[0]; {
 	case c == '\r':
 		s.state = atHeadLF
 		return 1, none
@@ -134,35 +134,54 @@ func (s *scanner) fieldStart(c byte) (int, fault) {
 	}
 	s.fields++
 	s.state, s.wordLen = inName, 0
-	return 0, none
+	return s.name(p)
 }
 
-// name takes bytes of a field name and the colon after it.
+// name takes bytes of a field name and the colon after it, then goes on with
+// the value.
 func (s *scanner) name(p []byte) (int, fault) {
-	for i, c := range p {
-		if classes[c]&inToken != 0 {
-			if s.wordLen < len(s.word) {
-				s.word[s.wordLen] = c | 0x20
-			}
-			s.wordLen++
-			continue
-		}
-		switch {
-		case c == '\n':
-			return i, s.inTrailer(faultLineEnd)
-		case c != ':' || s.wordLen == 0:
-			return i, s.inTrailer(faultField)
-		}
-		s.state = inFieldValue
-		return i + 1, s.endName()
+	n := prefix(p, inToken)
+	if n == len(p) {
+		s.keep(p)
+		return n, none
 	}
-	return len(p), none
+	switch c := p[n]; {
+	case c == '\n':
+		return n, s.inTrailer(faultLineEnd)
+	case c != ':' || s.wordLen+n == 0:
+		return n, s.inTrailer(faultField)
+	}
+	s.state = inFieldValue
+	f := s.endName(p[:n])
+	n++
+	if f != none || n == len(p) {
+		return n, f
+	}
+	more, f := s.value(p[n:])
+	return n + more, f
 }
 
-// endName notes which field it is. Fields of the trailer never count.
-func (s *scanner) endName() fault {
+// keep puts a part of a field name behind what is known of it already.
+func (s *scanner) keep(part []byte) {
+	for _, c := range part {
+		if s.wordLen < len(s.word) {
+			s.word[s.wordLen] = c | 0x20
+		}
+		s.wordLen++
+	}
+}
+
+// endName notes which field it is, whose name ends in part. Fields of the
+// trailer never count.
+func (s *scanner) endName(part []byte) fault {
 	s.field, s.fieldPos = fieldOther, beforeValue
-	if s.trailer || s.wordLen > len(s.word) {
+	switch s.wordLen + len(part) {
+	case len("host"), len("content-length"), len("transfer-encoding"):
+		s.keep(part)
+	default:
+		return none
+	}
+	if s.trailer {
 		return none
 	}
 	switch string(s.word[:s.wordLen]) {
@@ -187,27 +206,29 @@ func (s *scanner) endName() fault {
 	return none
 }
 
-// value takes bytes of a field value and the CR after it.
+// value takes bytes of a field value and the line end after it.
 func (s *scanner) value(p []byte) (int, fault) {
-	for i, c := range p {
-		if classes[c]&inValue == 0 {
-			switch c {
-			case '\r':
-				s.state = atFieldLF
-				return i + 1, none
-			case '\n':
-				return i, s.inTrailer(faultLineEnd)
+	n := prefixOfValue(p)
+	if s.field != fieldOther {
+		for i, c := range p[:n] {
+			if f := s.framingByte(c); f != none {
+				return i, f
 			}
-			return i, s.inTrailer(faultField)
-		}
-		if s.field == fieldOther {
-			continue
-		}
-		if f := s.framingByte(c); f != none {
-			return i, f
 		}
 	}
-	return len(p), none
+	switch {
+	case n == len(p):
+		return n, none
+	case p[n] == '\n':
+		return n, s.inTrailer(faultLineEnd)
+	case p[n] != '\r':
+		return n, s.inTrailer(faultField)
+	case n+1 < len(p) && p[n+1] == '\n':
+		s.state = atField
+		return n + 2, s.endField()
+	}
+	s.state = atFieldLF
+	return n + 1, none
 }
 
 // framingByte takes a byte of the value of a field that decides on framing or

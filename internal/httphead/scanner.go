@@ -33,7 +33,7 @@ const (
 	// maxTrailer and maxExtensions bound, in bytes, what may stand in a chunked
 	// body beside the data. net/http gives up somewhat later.
 	maxTrailer    = 2 << 10
-	maxExtensions = 4 << 10
+	maxExtensions = 2 << 10
 )
 
 // scanner follows the framing of a connection, byte for byte, so that it knows
@@ -88,24 +88,31 @@ const (
 // earlier), and the fault of the byte after them, if any. After a fault the
 // scanner is of no more use.
 func (s *scanner) scan(p []byte) (good, begin int, f fault) {
-	for good < len(p) {
-		n, f := s.step(p[good:])
-		if s.state < inBody {
-			s.head += n
-		}
+	for good < len(p) && f == none {
+		var n int
+		n, f = s.advance(p[good:])
 		good += n
-		switch {
-		case f != none:
-			return good, begin, f
-		case s.state == atStart:
+		if s.state == atStart && f == none {
 			begin = good
-		case s.state < inBody && s.head > maxHead:
-			return good, begin, faultHeadSize
-		case s.trailer && s.head > maxTrailer:
-			return good, begin, faultBody
 		}
 	}
-	return good, begin, none
+	return good, begin, f
+}
+
+// advance is step with the bounds on what stands beside the body.
+func (s *scanner) advance(p []byte) (int, fault) {
+	n, f := s.step(p)
+	if f != none || s.state >= inBody || s.state == atStart {
+		return n, f
+	}
+	s.head += n
+	switch {
+	case s.trailer && s.head > maxTrailer:
+		return n, faultBody
+	case s.head > maxHead:
+		return n, faultHeadSize
+	}
+	return n, none
 }
 
 // step takes some bytes of p, which has at least one, or changes the state.
@@ -122,7 +129,7 @@ func (s *scanner) step(p []byte) (int, fault) {
 	case inVersion:
 		return s.protocol(p)
 	case atField:
-		return s.fieldStart(p[0])
+		return s.fieldStart(p)
 	case inName:
 		return s.name(p)
 	case inFieldValue:
