@@ -3,17 +3,21 @@
 //
 //	load send  -url URL -secret-file FILE -rate N -for DURATION -out FILE
 //	load drain -url URL -token-file FILE -want FILE
+//	load hold  -listen ADDRESS
 //
 // Send opens a connection for each request, as senders of webhooks do, so that
 // a refused or reset connection is seen. FILE gets the number of each message
 // that was answered 202. Drain takes all messages over the pull API and tells
-// which of the numbers in FILE it found, found twice or did not find.
+// how many of the numbers in FILE it did not find, or found twice. Hold keeps an
+// address in use.
 package main
 
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
+	"net"
 	"os"
 	"os/signal"
 	"syscall"
@@ -31,14 +35,30 @@ func main() {
 
 func run(ctx context.Context, args []string) error {
 	if len(args) == 0 {
-		return errors.New("say what to do: load send … or load drain …")
+		return errors.New("say what to do: load send, load drain or load hold")
 	}
 	switch args[0] {
 	case "send":
 		return send(ctx, args[1:])
 	case "drain":
 		return drain(ctx, args[1:])
+	case "hold":
+		return hold(ctx, args[1:])
 	default:
-		return fmt.Errorf("no command %q: load send … or load drain …", args[0])
+		return fmt.Errorf("no command %q: load send, load drain or load hold", args[0])
 	}
+}
+
+func hold(ctx context.Context, args []string) error {
+	flags := flag.NewFlagSet("hold", flag.ContinueOnError)
+	address := flags.String("listen", "", "address to hold")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", *address)
+	if err != nil {
+		return err
+	}
+	<-ctx.Done()
+	return listener.Close()
 }

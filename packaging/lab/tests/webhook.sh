@@ -1,0 +1,50 @@
+# What senders, workers and operators do, for the lab's scripts. To be sourced
+# after assert.sh.
+ingress=http://127.0.0.1:8080/webhooks/github
+pull=http://127.0.0.1:9443/github
+admin=http://127.0.0.1:2019
+secrets=/etc/hookaido/secrets
+sockets="hookaido-ingress.socket hookaido-pull.socket hookaido-admin.socket hookaido-metrics.socket"
+config=/etc/hookaido/Hookaidofile
+
+# sign BODY: the header that GitHub would send
+sign() {
+	local secret
+	secret=$(cat $secrets/github-webhook)
+	printf 'X-Hub-Signature-256: sha256=%s' "$(printf '%s' "$1" | openssl dgst -sha256 -hmac "$secret" | sed 's/.* //')"
+}
+
+# call CURL-ARGUMENT...: prints the status; the answer's body is in /tmp/answer
+call() {
+	: >/tmp/answer
+	curl -sS --max-time 15 -o /tmp/answer -w '%{http_code}' "$@"
+}
+
+# post BODY: sends it signed
+post() { call -H "$(sign "$1")" -d "$1" "$ingress"; }
+
+# work OPERATION JSON: one call of the pull API
+work() { call -H "Authorization: Bearer $(cat $secrets/pull-token)" -d "$2" "$pull/$1"; }
+
+# take: dequeues one message; its lease is in $lease and its payload in $payload
+take() {
+	is "dequeue" "$(work dequeue "${1:-{\}}")" 200
+	lease=$(jq -r '.items[0].lease_id // empty' /tmp/answer)
+	payload=$(jq -r '.items[0].payload_b64 // empty' /tmp/answer | base64 -d)
+}
+
+main_pid() { systemctl show --property MainPID --value hookaido.service; }
+starts() { systemctl show --property NRestarts --value hookaido.service; }
+active() { systemctl is-active "$1" 2>/dev/null || true; }
+ready() { [ "$(call $admin/readyz)" = 200 ]; }
+
+# all_active: service and sockets
+all_active() {
+	local unit
+	for unit in $sockets hookaido.service; do
+		is "systemctl is-active $unit" "$(active "$unit")" active
+	done
+}
+
+# value NAME LINE: the number after NAME= in a line of the load program
+value() { sed -n "s/.*\b$1=\([0-9]*\).*/\1/p" <<<"$2"; }
