@@ -22,6 +22,7 @@ func (p *program) configCommand() *cobra.Command {
 		Short:   "Check and format the Hookaidofile",
 		Example: "  hookaido config validate --config ./Hookaidofile",
 		RunE:    needsSubcommand,
+		Args:    cobra.ArbitraryArgs,
 	}
 	cmd.AddCommand(p.validateCommand(), p.fmtCommand())
 	return cmd

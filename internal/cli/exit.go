@@ -3,7 +3,6 @@ package cli
 import (
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -45,9 +44,6 @@ func (p *program) exitCode(err error) int {
 	case errors.As(err, &failure):
 		p.complain(err)
 		return failure.Code
-	case strings.HasPrefix(err.Error(), "unknown command"): // cobra's own text, it has no type
-		p.complain(err)
-		return exitUsage
 	default:
 		p.complain(err)
 		return exitFailed

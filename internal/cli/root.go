@@ -42,7 +42,7 @@ func Main(ctx context.Context, args []string, env Environment) int {
 	root.SetOut(env.Stdout)
 	root.SetErr(env.Stderr)
 	if len(args) == 0 {
-		_ = root.Usage()
+		_ = root.Usage() // to standard output, as asked for
 		return exitUsage
 	}
 	return p.exitCode(root.ExecuteContext(ctx))
@@ -60,7 +60,8 @@ func (p *program) root() *cobra.Command {
 			"  hookaido status",
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
+		RunE:          needsSubcommand,
+		Args:          cobra.ArbitraryArgs,
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{cmd, err}
@@ -80,9 +81,14 @@ func noArguments(cmd *cobra.Command, args []string) error {
 // needsSubcommand is for commands that do nothing themselves.
 func needsSubcommand(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
-		return usageError{cmd, errors.New("a subcommand is missing")}
+		return usageError{cmd, errors.New("a command is missing")}
 	}
-	return usageError{cmd, fmt.Errorf("unknown subcommand %q", args[0])}
+	hint := ""
+	cmd.SuggestionsMinimumDistance = 2 // edits
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		hint = "; did you mean " + strings.Join(near, " or ") + "?"
+	}
+	return usageError{cmd, fmt.Errorf("unknown command %q%s", args[0], hint)}
 }
 
 // doubleDashes lets flags be written with one dash, as scripts made for

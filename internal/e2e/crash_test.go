@@ -160,19 +160,9 @@ func TestNothingAcceptedIsLostByKill(t *testing.T) {
 	}
 }
 
-// drainAfterLeases drains twice, the second time when the leases of one second
-// that a killed process left behind have run out.
+// drainAfterLeases drains until nothing comes for longer than the leases of
+// one second last that a killed process left behind.
 func (d *daemon) drainAfterLeases(endpoint string) map[string]int {
 	d.t.Helper()
-	seen := d.drain(endpoint)
-	for _, it := range d.dequeue(endpoint, `{"batch":100,"lease_ttl":"60s","max_wait":"1500ms"}`) {
-		seen[string(it.Payload)]++
-		if a := d.call(endpoint+"/ack", `{"lease_id":"`+it.LeaseID+`"}`); a.status != http.StatusNoContent {
-			d.t.Fatalf("ack: %d %s", a.status, a.body)
-		}
-	}
-	for body, n := range d.drain(endpoint) {
-		seen[body] += n
-	}
-	return seen
+	return d.drainWaiting(endpoint, "1500ms")
 }

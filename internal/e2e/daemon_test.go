@@ -24,6 +24,7 @@ type daemon struct {
 	t                    *testing.T
 	dir                  string
 	ingress, pull, admin string // host:port
+	socket               string
 	env                  []string
 	wrap                 []string // put before the command, to trace it
 	cmd                  *exec.Cmd
@@ -59,6 +60,7 @@ func newDaemon(t *testing.T, routes string) *daemon {
 		t: t, dir: t.TempDir(), log: &logBuffer{},
 		ingress: freeAddress(t), pull: freeAddress(t), admin: freeAddress(t),
 	}
+	d.socket = d.path("admin.sock")
 	d.writeConfig(routes)
 	t.Cleanup(func() {
 		if d.running() {
@@ -98,7 +100,7 @@ func (d *daemon) writeConfig(routes string) {
 func (d *daemon) launch() {
 	d.t.Helper()
 	args := append(append([]string{}, d.wrap...), binary, "run", "--config", d.path("Hookaidofile"),
-		"--db", d.path("data/hookaido.db"), "--socket", d.path("admin.sock"))
+		"--db", d.path("data/hookaido.db"), "--socket", d.socket)
 	d.cmd = exec.Command(args[0], args[1:]...)
 	d.cmd.Env = append(os.Environ(), d.env...)
 	d.cmd.Stdout, d.cmd.Stderr = d.log, d.log

@@ -88,7 +88,7 @@ func TestHeldBodiesCostLittle(t *testing.T) {
 		}
 		defer conn.Close() //nolint:errcheck // held on purpose until the end
 		must(t, conn.SetDeadline(time.Now().Add(patience)))
-		_, err = fmt.Fprintf(conn, "POST /webhooks/github HTTP/1.1\r\nHost: h\r\nContent-Length: 1900000\r\n\r\n")
+		_, err = fmt.Fprintf(conn, "POST /webhooks/github HTTP/1.1\r\nHost: h\r\nX-Hub-Signature-256: sha256=%064d\r\nContent-Length: 1900000\r\n\r\n", 1)
 		if err != nil {
 			t.Fatal(err)
 		}

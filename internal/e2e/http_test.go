@@ -79,9 +79,15 @@ func (d *daemon) dequeue(endpoint, body string) []item {
 // drain takes and acknowledges all that is ready, and counts each payload.
 func (d *daemon) drain(endpoint string) map[string]int {
 	d.t.Helper()
+	return d.drainWaiting(endpoint, "0s")
+}
+
+// drainWaiting drains until nothing comes for as long as wait.
+func (d *daemon) drainWaiting(endpoint, wait string) map[string]int {
+	d.t.Helper()
 	seen := map[string]int{}
 	for {
-		items := d.dequeue(endpoint, `{"batch":100,"lease_ttl":"60s"}`)
+		items := d.dequeue(endpoint, `{"batch":100,"lease_ttl":"60s","max_wait":"`+wait+`"}`)
 		if len(items) == 0 {
 			return seen
 		}

@@ -67,7 +67,7 @@ func TestReload(t *testing.T) {
 func TestSecondInstanceIsRefused(t *testing.T) {
 	d := newDaemon(t, openRoute).start()
 	other := newDaemon(t, openRoute)
-	other.dir = d.dir
+	other.dir, other.socket = d.dir, d.path("other.sock")
 	other.writeConfig(openRoute)
 	other.launch()
 	if code := other.wait(); code != 74 || !strings.Contains(other.log.String(), pidText(d)) {
@@ -82,7 +82,7 @@ func TestStartErrors(t *testing.T) {
 		code  int
 		want  string
 	}{
-		{"config error", func(d *daemon) { d.writeConfig("/x { pull { } }\n") }, 78, "Hookaidofile:8:"},
+		{"config error", func(d *daemon) { d.writeConfig("/x { pull { } }\n") }, 78, "Hookaidofile:7:6: error:"},
 		{"no config", func(d *daemon) { must(d.t, os.Remove(d.path("Hookaidofile"))) }, 78, "Hookaidofile"},
 		{"missing secret", func(d *daemon) {
 			d.writeConfig("/x {\n  auth hmac env:E2E_NOT_SET\n  pull { path /x }\n}\n")
@@ -124,4 +124,4 @@ func must(t *testing.T, err error) {
 	}
 }
 
-func pidText(d *daemon) string { return "pid " + itoa(d.cmd.Process.Pid) }
+func pidText(d *daemon) string { return "process " + itoa(d.cmd.Process.Pid) }
