@@ -86,37 +86,39 @@ func (b *block) failed(names ...string) bool {
 	return b.unknown
 }
 
-// build cuts a block and all blocks inside it. In a block that this version
-// can't run, only what the table doesn't know is reported.
-func (c *compiler) build(table *schema.Block, body *syntax.Block, head syntax.Span, later bool) *block {
+// build cuts a block and all blocks inside it. In a quiet block, one that has
+// failed as a whole already, only what the table doesn't know is reported.
+func (c *compiler) build(table *schema.Block, body *syntax.Block, head syntax.Span, quiet bool) *block {
 	b := &block{schema: table, head: head}
 	stmts, faults := table.Cut(body)
 	c.diags = append(c.diags, faults...)
 	seen := map[*schema.Directive]*stmt{}
 	bodies := map[*schema.Block]*stmt{}
+	var before *stmt
 	for i := range stmts {
 		s := &stmt{Stmt: stmts[i], failed: stmts[i].Bad}
 		if s.Comment != nil {
 			continue
 		}
+		c.masks.note(s, before)
+		before = s
 		b.stmts = append(b.stmts, s)
-		c.masks.note(s)
 		if s.Row == nil {
 			b.unknown = true
 			continue
 		}
 		c.checkRepeat(s, seen, bodies)
-		if s.Row.Later && !later {
+		if s.Row.Later && !quiet {
 			s.failed = true
 			if !s.Bad {
 				c.errorAt(schema.CodeLater, s.Head(), "remove it, or use a version that has it", "%s is not supported by this version yet", title(s))
 			}
 		}
 		if s.Body != nil && s.Inner != nil {
-			s.body = c.build(s.Inner, s.Body, s.Head(), later || s.Row.Later)
+			s.body = c.build(s.Inner, s.Body, s.Head(), quiet || s.Row.Later || s.failed)
 		}
 	}
-	if !later {
+	if !quiet {
 		c.checkMissing(b)
 	}
 	return b

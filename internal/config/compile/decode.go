@@ -110,7 +110,7 @@ func (c *compiler) decodeStmt(s *stmt, root reflect.Value) bool {
 	}
 	good := true
 	for i, tok := range s.Args {
-		good = c.decodeArg(tok, target, i, root) && good
+		good = c.decodeArg(tok, target.Args[i%len(target.Args)], decodeTo{target, row.Name, root}) && good
 	}
 	for _, opt := range s.Options {
 		value, ok := c.value(opt.Value, opt.Arg.Kind, row.Name+" "+opt.Arg.Name)
@@ -119,7 +119,7 @@ func (c *compiler) decodeStmt(s *stmt, root reflect.Value) bool {
 		}
 		good = good && ok
 	}
-	if len(s.Words) > 0 && target.Field != "" {
+	if target.Field != "" && (target == row || len(s.Args) > 0) {
 		c.written(target.Field, s.Head())
 	}
 	if s.body != nil {
@@ -128,31 +128,32 @@ func (c *compiler) decodeStmt(s *stmt, root reflect.Value) bool {
 	return good
 }
 
-func (c *compiler) decodeArg(tok syntax.Token, row *schema.Directive, i int, root reflect.Value) bool {
-	arg := row.Args[i%len(row.Args)]
-	value, ok := c.value(tok, arg.Kind, row.Name)
+// decodeTo says where an argument goes: to the field of the row, which messages
+// call name, under root.
+type decodeTo struct {
+	row  *schema.Directive
+	name string
+	root reflect.Value
+}
+
+// decodeArg reads an argument. That of a secret still has to be read as a
+// reference.
+func (c *compiler) decodeArg(tok syntax.Token, arg schema.Arg, to decodeTo) bool {
+	value, ok := c.value(tok, arg.Kind, to.name)
 	if !ok {
 		return false
 	}
-	if value == nil || row.Field == "" || len(row.Options) > 0 {
+	if to.row.Field == "" || len(to.row.Options) > 0 || to.row.Expected && value == "" {
 		return true
 	}
-	return c.set(c.fields.of(root, row.Field), value, tok, row)
-}
-
-// set assigns a value from the file, which for secrets still has to be read.
-func (c *compiler) set(f reflect.Value, value any, tok syntax.Token, row *schema.Directive) bool {
-	if row.Args[0].Kind.Secret {
-		ref, ok := c.secretRef(value.(string), tok.Span, row.Name)
+	if arg.Kind.Secret {
+		ref, ok := c.secretRef(value.(string), tok.Span, to.name)
 		if !ok {
 			return false
 		}
 		value = config.SecretRef{Ref: ref}
 	}
-	if row.Expected && value == "" {
-		return true
-	}
-	c.assign(f, value, c.pos(tok.Span))
+	c.assign(c.fields.of(to.root, to.row.Field), value, c.pos(tok.Span))
 	return true
 }
 

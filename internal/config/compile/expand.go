@@ -30,18 +30,27 @@ func (c *compiler) value(tok syntax.Token, kind schema.Kind, name string) (any, 
 			"%s: the environment variable %s is not set", name, quoted(x.unset[0]))
 		return nil, false
 	}
-	c.warnUnset(x, tok.Span, name)
 	if text == "" && name == "listen" {
+		c.warnUnset(x, tok.Span, name)
 		c.warnAt(CodeDefaultUsed, tok.Span, "", "%s: the value is empty; the default is used", name)
 		return "", true
 	}
 	value, problem := kind.Parse(text)
+	if problem == nil || problem.Warning {
+		c.warnUnset(x, tok.Span, name)
+	}
 	if problem == nil {
 		return value, true
 	}
+	if hasOutside(tok.Text) || x.text != tok.Text && !problem.Warning {
+		problem = hidden(problem, kind, tok.Text)
+	}
 	hint := problem.Hint
-	if len(x.unset) > 0 {
+	switch {
+	case len(x.unset) > 0:
 		hint = "the environment variable " + quoted(x.unset[0]) + " is not set"
+	case schema.LooksOdd(text):
+		hint = schema.OddHint
 	}
 	d := syntax.Diagnostic{Code: problem.Code, Span: tok.Span, Message: name + ": " + problem.Message, Hint: hint}
 	if problem.Warning {
@@ -49,6 +58,13 @@ func (c *compiler) value(tok syntax.Token, kind schema.Kind, name string) (any, 
 	}
 	c.add(d)
 	return value, problem.Warning
+}
+
+// hidden returns a problem that doesn't show the value, because what comes from
+// the environment or a file may be a secret.
+func hidden(problem *schema.Problem, kind schema.Kind, written string) *schema.Problem {
+	return &schema.Problem{Code: problem.Code, Warning: problem.Warning, Hint: "it must be " + kind.Form,
+		Message: fmt.Sprintf("what %s stands for is no valid %s", quoted(written), kind.Short())}
 }
 
 // expansion is what the placeholders of a value came to.

@@ -73,7 +73,7 @@ func File(path string, opts Options) (*config.Config, []syntax.Diagnostic) {
 	}
 	if cfg != nil && hasRaw(cfg) {
 		d.Severity = syntax.Error
-		d.Message += " and holds raw: secrets"
+		d.Message += ", and it holds raw: secrets"
 		cfg = nil
 	}
 	return cfg, append([]syntax.Diagnostic{d}, diags...)

@@ -1,8 +1,10 @@
 package compile
 
 import (
+	"slices"
 	"strings"
 
+	"hookaido/internal/config/schema"
 	"hookaido/internal/config/syntax"
 )
 
@@ -10,9 +12,13 @@ import (
 type masks map[int][]syntax.Span
 
 // note keeps the secrets of a statement: arguments whose kind is secret, unless
-// they only say where the secret is.
-func (m *masks) note(s *stmt) {
+// they only say where the secret is, and what follows them by mistake.
+func (m *masks) note(s, before *stmt) {
 	if s.Row == nil {
+		surplus := before != nil && before.Row != nil && before.Bad && len(s.Words) > 0 && !refersOutside(s.Words[0].Text)
+		if surplus && slices.ContainsFunc(before.Row.Args, func(a schema.Arg) bool { return a.Kind.Secret }) {
+			m.add(s.Words[0].Span)
+		}
 		return
 	}
 	for i, tok := range s.Args {

@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"hookaido/internal/config"
-	"hookaido/internal/config/schema"
 	"hookaido/internal/config/syntax"
 )
 
@@ -33,12 +32,6 @@ func rules() []func(*compiler) {
 	}
 }
 
-// span returns the text of a place that was kept in the config.
-func span(pos config.Pos) syntax.Span {
-	at := syntax.Pos{Line: pos.Line, Column: pos.Column}
-	return syntax.Span{Start: at, End: at}
-}
-
 func (c *compiler) ruleSomeRoute() {
 	if len(c.routes) > 0 || c.root.unknown {
 		return
@@ -54,7 +47,7 @@ func (c *compiler) ruleSomeRoute() {
 
 func (c *compiler) ruleTargets() {
 	for i, b := range c.routes {
-		if b.first("pull") == nil && b.first("deliver") == nil && b.first("deliver exec") == nil && !b.unknown {
+		if c.cfg.Routes[i].Path != "" && b.first("pull") == nil && b.first("deliver") == nil && b.first("deliver exec") == nil && !b.unknown {
 			c.errorAt(CodeRouteTarget, b.head, "add how messages leave, such as: pull { path "+pullExample(c.cfg.Routes[i].Path)+" }",
 				"the route %s has neither pull nor deliver", quoted(c.cfg.Routes[i].Path))
 		}
@@ -188,9 +181,4 @@ func (c *compiler) rulePullBounds() {
 			"%s %s is more than %s %s on line %d", pair.def, pair.lower, pair.limit, pair.upper, limit.Head().Start.Line)
 		c.relate(limit.value(), "the limit is here")
 	}
-}
-
-// later reports what the table can't know to be missing yet.
-func (c *compiler) later(at syntax.Span, hint, format string, args ...any) {
-	c.errorAt(schema.CodeLater, at, hint, format, args...)
 }

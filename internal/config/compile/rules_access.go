@@ -6,7 +6,9 @@ import (
 	"strings"
 
 	"hookaido/internal/config"
+	"hookaido/internal/config/schema"
 	"hookaido/internal/config/syntax"
+	"hookaido/internal/secret"
 )
 
 // hasPull reports whether a route is a pull route, even one with errors.
@@ -95,19 +97,20 @@ func (c *compiler) anyFailedRoute() bool {
 
 // ruleRouteTokens refuses a token that a route names twice.
 func (c *compiler) ruleRouteTokens() {
-	for i := range c.cfg.Routes {
-		pull := c.cfg.Routes[i].Pull
-		if pull == nil {
+	for i, b := range c.routes {
+		pull, stmts := c.cfg.Routes[i].Pull, b.sub("pull").all("auth token")
+		if pull == nil || b.sub("pull").failed("auth token") {
 			continue
 		}
+		first := map[secret.Ref]*stmt{}
 		for n, token := range pull.Tokens {
-			for _, before := range pull.Tokens[:n] {
-				if before.Ref == token.Ref {
-					c.errorAt(CodeDuplicateSecret, span(token.Pos), "remove one of them", "pull: the token %s stands here twice", token.Ref)
-					c.relate(span(before.Pos), "here is the first one")
-					break
-				}
+			before := first[token.Ref]
+			if before == nil {
+				first[token.Ref] = stmts[n]
+				continue
 			}
+			c.errorAt(CodeDuplicateSecret, stmts[n].value(), "remove one of them", "auth token: %s stands here twice", token.Ref)
+			c.relate(before.value(), "here is the first one")
 		}
 	}
 }
@@ -155,7 +158,7 @@ func (c *compiler) ruleListeners() {
 				here, there, at, related = there, here, related, at
 			}
 			if here.listen.Address == there.listen.Address {
-				c.later(at, "give each a port of its own",
+				c.errorAt(schema.CodeLater, at, "give each a port of its own",
 					"%s shares the address %s with %s, which is not supported by this version yet", here.name, quoted(here.listen.Address), there.name)
 			} else {
 				c.errorAt(CodeListenConflict, at, "give each a port of its own",

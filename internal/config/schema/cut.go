@@ -23,6 +23,7 @@ type Stmt struct {
 	// Bad is set if a diagnostic was given for the statement.
 	Bad bool
 
+	lacksBlock  bool
 	end         string // a semicolon after it: "", ";" or " ;"
 	start, stop syntax.Pos
 }
@@ -98,9 +99,15 @@ func (c *cutter) semi(item syntax.Item) {
 // orphan is a block that no directive takes.
 func (c *cutter) orphan(item syntax.Item) {
 	c.i++
+	if n := len(c.out); n < 2 || c.out[n-1].Comment == nil || !c.out[n-2].lacksBlock {
+		c.orphanFault(item)
+	}
+	c.out = append(c.out, Stmt{Body: item.Block, Bad: true, start: item.Start(), stop: item.End()})
+}
+
+func (c *cutter) orphanFault(item syntax.Item) {
 	c.diag(CodeBlock, item.Token.Span, `write the name of a directive before "{", on the same line and without a comment between`,
 		`this block has no directive`)
-	c.out = append(c.out, Stmt{Body: item.Block, Bad: true, start: item.Start(), stop: item.End()})
 }
 
 func (c *cutter) directive() {
@@ -185,7 +192,7 @@ func (c *cutter) args(s *Stmt) {
 // word is part of the word.
 func (c *cutter) value(kind Kind) (syntax.Token, bool) {
 	tok, ok := c.peek()
-	if !ok {
+	if !ok || c.nextDirective(tok, kind) {
 		return tok, false
 	}
 	c.i++
@@ -203,6 +210,24 @@ func (c *cutter) value(kind Kind) (syntax.Token, bool) {
 			`";" is taken as a part of this value`)
 	}
 	return tok, true
+}
+
+// nextDirective reports whether a word that stands on a line of its own is
+// rather the next directive than a value: it has the name of one, and is no
+// value of the kind.
+func (c *cutter) nextDirective(tok syntax.Token, kind Kind) bool {
+	if c.i == 0 || tok.Kind != syntax.Word || tok.Span.Start.Line == c.items[c.i-1].End().Line ||
+		len(c.block.starting(tok.Text)) == 0 {
+		return false
+	}
+	if kind.Secret {
+		return !strings.Contains(tok.Text, ":")
+	}
+	if kind.Parse == nil {
+		return false
+	}
+	_, problem := kind.Parse(tok.Text)
+	return problem != nil && !problem.Warning
 }
 
 func (c *cutter) options(s *Stmt) {
@@ -246,14 +271,18 @@ func (c *cutter) body(s *Stmt) {
 		}
 		if !s.Bad && (row.Form == Args || row.Form == Either && len(s.Args) > 0) {
 			s.Bad = true
-			c.diag(CodeBlock, c.items[c.i].Token.Span, "write "+row.Usage(), "%s takes no block here", s.title())
+			c.diag(CodeBlock, c.items[c.i].Token.Span, usageHint(row), "%s takes no block here", s.title())
 		}
 		c.i++
 		return
 	}
 	if !s.Bad && (row.Form == Braces || row.Form == Channel) {
-		s.Bad = true
-		c.diag(CodeMissingBlock, s.span(), "write "+row.Usage(), `a "{" is missing after %s`, s.title())
+		s.Bad, s.lacksBlock = true, true
+		hint := usageHint(row)
+		if c.i < len(c.items) && c.items[c.i].Token.Kind == syntax.Comment {
+			hint = `a comment can't stand before "{"`
+		}
+		c.diag(CodeMissingBlock, s.span(), hint, `a "{" is missing after %s`, s.title())
 	}
 }
 

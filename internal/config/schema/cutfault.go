@@ -40,7 +40,7 @@ func (c *cutter) missing(s *Stmt, arg Arg) {
 	if len(s.Words) == 0 {
 		return
 	}
-	hint := "write " + s.Row.Usage() + ", such as: " + s.Row.Example
+	hint := usageHint(s.Row)
 	if c.i < len(c.items) && c.items[c.i].Token.Kind == syntax.Comment {
 		hint = "a comment can't stand between a directive and its value"
 	}
@@ -82,7 +82,7 @@ func (c *cutter) unknown(first syntax.Token) {
 }
 
 func (c *cutter) unknownFault(first syntax.Token) {
-	names := c.block.names()
+	names := c.block.names(true)
 	last := c.previous(first)
 	if last != nil {
 		for _, opt := range last.Row.Options {
@@ -100,14 +100,14 @@ func (c *cutter) unknownFault(first syntax.Token) {
 	case last != nil && near == "" && c.block.homes[first.Text] == nil:
 		c.surplus(first, last)
 	case first.Kind == syntax.Quoted:
-		c.diag(CodeUnknown, first.Span, "names of directives are written without quotes; "+c.allowed(names),
+		c.diag(CodeUnknown, first.Span, "names of directives are written without quotes; "+c.allowed(),
 			"a directive was expected, not a quoted text")
 	default:
 		what := "unknown directive " + quote(first.Text) + " in " + c.block.Title
 		if c.block.Name == "" {
 			what = "unknown block " + quote(first.Text) + " at the top level"
 		}
-		c.diag(CodeUnknown, first.Span, c.unknownHint(first.Text, near, names), "%s", what)
+		c.diag(CodeUnknown, first.Span, c.unknownHint(first.Text, near), "%s", what)
 	}
 }
 
@@ -132,8 +132,14 @@ func (c *cutter) surplus(tok syntax.Token, last *Stmt) {
 			shown = "text"
 		}
 	}
-	c.diag(CodeUnexpected, tok.Span, "write "+last.Row.Usage()+"; a value with spaces is quoted",
-		"unexpected %s after %s", shown, last.title())
+	hint := usageHint(last.Row)
+	switch before := last.Words[len(last.Words)-1]; {
+	case tok.Span.Start == before.Span.End:
+		hint = "if the two belong together, quote them as one value"
+	case last.Row.Form == Args:
+		hint += "; a value with spaces is quoted"
+	}
+	c.diag(CodeUnexpected, tok.Span, hint, "unexpected %s after %s", shown, last.title())
 }
 
 func (c *cutter) unknownType(first syntax.Token, subs []string) {
@@ -150,24 +156,33 @@ func (c *cutter) unknownType(first syntax.Token, subs []string) {
 	c.diag(CodeUnknown, first.Span, hint, "unknown type of %s in %s", quote(first.Text), c.block.Title)
 }
 
-func (c *cutter) unknownHint(word, near string, names []string) string {
+func (c *cutter) unknownHint(word, near string) string {
 	switch {
 	case near != "":
 		return fmt.Sprintf("did you mean %q?", near)
-	case strings.IndexFunc(word, odd) >= 0:
-		return "the word has a character that looks like a space or a quote but is another one; type the line again"
+	case LooksOdd(word):
+		return OddHint
 	case len(c.block.homes[word]) > 0:
 		return fmt.Sprintf("%q belongs in %s", word, orList(uniq(c.block.homes[word])))
 	case c.block.Name == "" && strings.HasPrefix(word, "{"):
 		return `a path that begins with a placeholder is quoted: "` + word + `" { ... }`
 	}
-	return c.allowed(names)
+	return c.allowed()
 }
 
-// odd reports characters that editors and web pages put in place of spaces and
-// quotes.
-func odd(r rune) bool {
-	return r > unicode.MaxASCII && (unicode.IsSpace(r) || unicode.In(r, unicode.Cf, unicode.Pi, unicode.Pf))
+// OddHint is what to do about a text that [LooksOdd].
+const OddHint = "a character in it looks like a space or a quote but is another one; type it again"
+
+// LooksOdd reports whether a text has characters that editors and web pages
+// put in place of spaces and quotes.
+func LooksOdd(text string) bool {
+	return strings.IndexFunc(text, func(r rune) bool {
+		return r > unicode.MaxASCII && (unicode.IsSpace(r) || unicode.In(r, unicode.Cf, unicode.Pi, unicode.Pf))
+	}) >= 0
+}
+
+func usageHint(row *Directive) string {
+	return "write " + row.Usage() + ", such as: " + row.Example
 }
 
 func uniq(list []string) []string {
@@ -176,21 +191,26 @@ func uniq(list []string) []string {
 	return slices.Compact(list)
 }
 
-func (c *cutter) allowed(names []string) string {
+func (c *cutter) allowed() string {
 	if c.block.Name == "" {
 		return `here stand blocks such as ingress, pull_api and defaults, and routes, whose path begins with "/"`
 	}
+	names := c.block.names(false)
 	if len(names) == 0 {
 		return `only routes, whose path begins with "/", stand here`
 	}
 	return "allowed here: " + strings.Join(names, ", ")
 }
 
-// names returns the first words of the names of all rows, each once.
-func (b *Block) names() []string {
+// names returns the first words of the names of all rows, each once, on demand
+// with those of rows for later versions.
+func (b *Block) names(later bool) []string {
 	var names []string
 	for _, row := range b.Rows {
 		first, _, _ := strings.Cut(row.Name, " ")
+		if row.Later && !later {
+			continue
+		}
 		if !slices.Contains(names, first) {
 			names = append(names, first)
 		}

@@ -28,7 +28,7 @@ func targetBlock(title string) *Block {
 		{Name: "env", Args: []Arg{{Name: "NAME", Kind: laterKind("name", "the name of a variable")}, {Name: "VALUE", Kind: free}},
 			Repeat: true, Later: true,
 			Help: "A variable of the program.", Example: "env SIZE 320"},
-		{Name: "sign hmac", Args: []Arg{{Name: "REF", Kind: secretKind()}}, Later: true,
+		{Name: "sign hmac", Args: []Arg{{Name: "REF", Kind: secretKind()}}, Later: true, DefaultHelp: "no signature",
 			Help: "Signs each request with a secret.", Example: "sign hmac env:SIGNING_KEY"},
 		{Name: "sign hmac secret_ref", Args: []Arg{{Name: "ID", Kind: laterKind("id", "the id of a secret")}}, List: true, Repeat: true, Later: true,
 			Help: "Signs each request with a secret of the block `secrets`.", Example: "sign hmac secret_ref month-07"},

@@ -25,7 +25,7 @@ func pullBlock() *Block {
 		Help: "Workers send one of the tokens as bearer token. Tokens of a route replace those given here.",
 		Rows: []*Directive{
 			listenRow("pull_api.listen", ":9443", "listen 127.0.0.1:9443"),
-			{Name: "grpc_listen", Args: []Arg{{Name: "ADDRESS", Kind: listenKind()}}, Restart: true, Later: true,
+			{Name: "grpc_listen", Args: []Arg{{Name: "ADDRESS", Kind: listenKind()}}, Restart: true, Later: true, DefaultHelp: "no gRPC",
 				Help: "Address of the worker API over gRPC.", Example: "grpc_listen 127.0.0.1:9943"},
 			prefixRow("pull_api.prefix", "Path in front of every pull path.", "prefix /work"),
 			tokenRow("pull_api.auth", "A token that workers may send as bearer token.", "auth token credential:pull-token"),
@@ -74,7 +74,7 @@ func tlsRow() *Directive {
 			Help: "Certificate and its chain, as PEM.", Example: "cert_file /etc/hookaido/tls/cert.pem"},
 		{Name: "key_file", Args: file, Required: true, Restart: true, Later: true,
 			Help: "Private key, as PEM.", Example: "key_file /etc/hookaido/tls/key.pem"},
-		{Name: "client_ca", Args: file, Restart: true, Later: true,
+		{Name: "client_ca", Args: file, Restart: true, Later: true, DefaultHelp: "none",
 			Help: "Authorities that client certificates are checked against.", Example: "client_ca /etc/hookaido/tls/clients.pem"},
 		{Name: "client_auth", Args: []Arg{{Name: "MODE", Kind: wordKind(modes...)}}, Restart: true, Later: true,
 			DefaultHelp: "`require_and_verify` with `client_ca`, else `none`",

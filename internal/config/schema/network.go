@@ -100,22 +100,22 @@ func parsePath(text string) (any, *Problem) {
 	case text == "":
 		return bad(`write a path such as /webhooks/github`, "the path is empty")
 	case text[0] != '/':
-		return bad(fmt.Sprintf("did you mean %q?", "/"+text), `path %q does not begin with "/"`, text)
+		return bad(fmt.Sprintf("did you mean %q?", "/"+text), `%q does not begin with "/"`, text)
 	case strings.ContainsAny(text, "?#"):
-		return bad("a path has no query; requests match by path alone", "path %q can never match: it has a query", text)
+		return bad("a path has no query; requests match by path alone", "%q can never match: it has a query", text)
 	case strings.Contains(text, "*"):
 		return bad("paths are not patterns: /a also serves everything below it, such as /a/b",
-			`path %q can never match: "*" has no meaning in it`, text)
+			`%q can never match: "*" has no meaning in it`, text)
 	case strings.IndexFunc(text, unicode.IsControl) >= 0:
-		return bad("remove it", "path %q has a control character", text)
+		return bad("remove it", "%q has a control character", text)
 	case hasEscape(text):
 		return bad("write the character itself; quote the path if it is a space or a brace",
-			"path %q can never match: requests are compared decoded", text)
+			"%q can never match: requests are compared decoded", text)
 	}
 	clean := path.Clean(text)
 	for segment := range strings.SplitSeq(text, "/") {
 		if segment == "." || segment == ".." {
-			return bad(fmt.Sprintf("write %q", clean), "path %q can never match: it has dot segments", text)
+			return bad(fmt.Sprintf("write %q", clean), "%q can never match: it has dot segments", text)
 		}
 	}
 	return clean, nil

@@ -94,11 +94,11 @@ func varsBlock() *Block {
 
 func secretsBlock() *Block {
 	entry := &Block{Name: "secret", Title: "secret", Help: "One version of a secret.", Rows: []*Directive{
-		{Name: "value", Later: true, Args: []Arg{{Name: "REF", Kind: secretKind()}},
+		{Name: "value", Later: true, DefaultHelp: "none; needed without `runtime on`", Args: []Arg{{Name: "REF", Kind: secretKind()}},
 			Help: "Where the secret is kept.", Example: "value env:KEY_A"},
-		{Name: "valid_from", Later: true, Args: []Arg{{Name: "TIME", Kind: timeKind()}},
+		{Name: "valid_from", Later: true, DefaultHelp: "none; needed with `value`", Args: []Arg{{Name: "TIME", Kind: timeKind()}},
 			Help: "First moment of validity.", Example: "valid_from 2026-01-01T00:00:00Z"},
-		{Name: "valid_until", Later: true, Args: []Arg{{Name: "TIME", Kind: timeKind()}},
+		{Name: "valid_until", Later: true, DefaultHelp: "no end", Args: []Arg{{Name: "TIME", Kind: timeKind()}},
 			Help: "First moment after the validity.", Example: "valid_until 2026-07-01T00:00:00Z"},
 		{Name: "runtime", Later: true, Args: []Arg{{Name: "BOOL", Kind: boolKind()}}, Default: "off",
 			Help: "Allows the admin API to add versions.", Example: "runtime on"},

@@ -4,8 +4,8 @@ func routeBlock() *Block {
 	label := []Arg{{Name: "LABEL", Kind: laterKind("label", "up to 128 letters, digits and . _ : -")}}
 	size := []Arg{{Name: "SIZE", Kind: sizeKind()}}
 	rows := []*Directive{
-		{Name: "application", Args: label, Later: true, Help: "Label of the application, together with endpoint_name.", Example: "application shop"},
-		{Name: "endpoint_name", Args: label, Later: true, Help: "Label of the endpoint, together with application.", Example: "endpoint_name orders.v1"},
+		{Name: "application", Args: label, Later: true, DefaultHelp: "none", Help: "Label of the application, together with endpoint_name.", Example: "application shop"},
+		{Name: "endpoint_name", Args: label, Later: true, DefaultHelp: "none", Help: "Label of the endpoint, together with application.", Example: "endpoint_name orders.v1"},
 		{Name: "match", Form: Either, Args: []Arg{{Name: "@NAME", Kind: laterKind("matcher", "@ and the name of a matcher")}},
 			List: true, Block: matchBlock("match"), Repeat: true, OneBody: true, Later: true,
 			DefaultHelp: "POST requests", Help: "Conditions that a request must meet.", Example: "match { method POST PUT }"},
@@ -36,7 +36,7 @@ func queueRow() *Directive {
 	}}
 	return &Directive{Name: "queue", Form: Either, Args: []Arg{{Name: "BACKEND", Kind: backend}}, Block: block, Short: "backend",
 		Restart: true, DefaultHelp: "sqlite",
-		Help: "Where messages are kept. All routes must agree, those that don't say count as sqlite.", Example: "queue memory"}
+		Help: "Where messages are kept. All routes must agree, those that don't say count as sqlite.", Example: "queue sqlite"}
 }
 
 func pullRow() *Directive {

@@ -85,8 +85,9 @@ func (l *lexer) scan() Token {
 		if n < 0 {
 			n = len(rest)
 		}
+		glued := l.off > 0 && !isSpace(l.src[l.off-1])
 		l.advance(n)
-		return Token{Kind: Comment}
+		return Token{Kind: Comment, Glued: glued}
 	}
 	if n := placeholder(rest); n > 0 && !strings.HasPrefix(rest, varsPrefix) {
 		l.advance(n)

@@ -3,6 +3,7 @@ package syntax
 import (
 	"bytes"
 	"fmt"
+	"strings"
 )
 
 type parser struct {
@@ -16,6 +17,9 @@ type parser struct {
 	// lineStart is the first token of the line that is being read.
 	lineStart Token
 	prevLine  int
+	// hidden is the first comment that stands against a word and has a brace in
+	// it, so that perhaps it wasn't meant as a comment.
+	hidden *Token
 }
 
 // Parse reads a file. It always returns a tree; the diagnostics say what is
@@ -67,6 +71,10 @@ func (p *parser) advance() {
 		p.lex.off = len(p.lex.src)
 		p.tok = Token{Kind: EOF, Span: Span{p.lex.pos, p.lex.pos}}
 	}
+	if p.hidden == nil && p.tok.Kind == Comment && p.tok.Glued && strings.ContainsAny(p.tok.Raw, "{}") {
+		hidden := p.tok
+		p.hidden = &hidden
+	}
 	if p.tok.Span.Start.Line != p.prevLine {
 		p.lineStart = p.tok
 		p.prevLine = p.tok.Span.Start.Line
@@ -115,6 +123,10 @@ func (p *parser) unfinished(block *Block) {
 		return
 	}
 	p.broken = true
+	if p.hidden != nil {
+		p.hiddenBrace()
+		return
+	}
 	open := block.Open
 	if p.mismatch != nil {
 		open = *p.mismatch
@@ -124,6 +136,15 @@ func (p *parser) unfinished(block *Block) {
 		Message: `the file ends inside a block: a "}" is missing`,
 		Hint:    fmt.Sprintf("close the block that line %d opens", open.Span.Start.Line),
 		Related: &Note{Span: open.Span, Message: "this block is not closed"},
+	})
+}
+
+func (p *parser) hiddenBrace() {
+	p.lex.faults = append(p.lex.faults, Diagnostic{
+		Code: CodeBrace, Span: Span{p.lex.pos, p.lex.pos},
+		Message: `the file ends inside a block: a "}" is missing`,
+		Hint:    fmt.Sprintf(`the "#" on line %d begins a comment, which hides a brace; quote a value with "#"`, p.hidden.Span.Start.Line),
+		Related: &Note{Span: p.hidden.Span, Message: "all of this is a comment"},
 	})
 }
 

@@ -42,7 +42,8 @@ type Token struct {
 	// Raw is the text as typed; Text the value that it stands for.
 	Raw, Text string
 	Span      Span
-	// Glued is set for a semicolon that follows a bare word without a space.
+	// Glued is set for a semicolon that follows a bare word without a space, and
+	// for a comment that follows anything so.
 	Glued bool
 	// Bad is set if the token was refused; its value means nothing then.
 	Bad bool
