@@ -26,7 +26,8 @@ type Options struct {
 	Limits queue.Limits
 	// MaxBytes bounds the memory held by messages in all states and by claims,
 	// in bytes of payload and envelope plus a fixed share for bookkeeping; 0
-	// means [DefaultMaxBytes]. Beyond it Enqueue returns [queue.ErrFull].
+	// means [DefaultMaxBytes]. Beyond it Enqueue returns [queue.ErrFull], under
+	// either drop policy: only the depth makes old messages go.
 	MaxBytes int64
 }
 

@@ -28,38 +28,8 @@ func idCases() []contractCase {
 				}
 			}
 		}},
-		{name: "each lease has a new id of its form", run: func(r *rig) {
-			form := regexp.MustCompile(`^lease_[0-9a-f]{16}$`)
-			seen := map[string]bool{}
-			r.put("1", "2", "3")
-			for range 50 {
-				for _, l := range r.dequeue(request(3)) {
-					if !form.MatchString(l.LeaseID) || seen[l.LeaseID] {
-						r.Fatalf("lease id %q is malformed or was given before", l.LeaseID)
-					}
-					seen[l.LeaseID] = true
-					r.nack(l.LeaseID, 0)
-				}
-			}
-			if len(seen) != 150 {
-				r.Fatalf("%d leases, want 150", len(seen))
-			}
-		}},
-		{name: "a chosen id is kept, whatever is in it", run: func(r *rig) {
-			for i, id := range []string{
-				"order-1", "'; DROP TABLE x; --", "ünï ✓", "a\x00b", strings.Repeat("x", 255),
-				"evt_0123456789abcdef0", "EVT_0123456789ABCDEF",
-			} {
-				m := r.message(routeA, fmt.Sprint(i))
-				m.ID = id
-				if got := r.enqueue(m)[0]; got != id {
-					r.Errorf("Enqueue returned %q for the chosen id %q", got, id)
-				}
-				if l := r.lease(time.Minute); l.ID != id {
-					r.Errorf("Dequeue gave id %q, want %q", l.ID, id)
-				}
-			}
-		}},
+		{name: "each lease has a new id of its form", run: leaseIDsNew},
+		{name: "a chosen id is kept, whatever is in it", run: chosenKept},
 		{name: "a chosen id is refused while it is there, on any route, in any state", run: duplicateInEveryState},
 		{name: "a duplicate within a batch refuses all of it", run: func(r *rig) {
 			a, b, plain := r.message(routeA, "1"), r.message(routeB, "2"), r.message(routeA, "3")
@@ -104,4 +74,38 @@ func duplicateInEveryState(r *rig) {
 	r.settle(queue.SettleRequest{LeaseIDs: []string{l.LeaseID}, Action: queue.Bury})
 	check("dead")
 	r.wantCounts(counts{Dead: 1})
+}
+
+func chosenKept(r *rig) {
+	for i, id := range []string{
+		"order-1", "'; DROP TABLE x; --", "ünï ✓", "a\x00b", strings.Repeat("x", 255),
+		"evt_0123456789abcdef0", "EVT_0123456789ABCDEF",
+	} {
+		m := r.message(routeA, fmt.Sprint(i))
+		m.ID = id
+		if got := r.enqueue(m)[0]; got != id {
+			r.Errorf("Enqueue returned %q for the chosen id %q", got, id)
+		}
+		if l := r.lease(time.Minute); l.ID != id {
+			r.Errorf("Dequeue gave id %q, want %q", l.ID, id)
+		}
+	}
+}
+
+func leaseIDsNew(r *rig) {
+	form := regexp.MustCompile(`^lease_[0-9a-f]{16}$`)
+	seen := map[string]bool{}
+	r.put("1", "2", "3")
+	for range 50 {
+		for _, l := range r.dequeue(request(3)) {
+			if !form.MatchString(l.LeaseID) || seen[l.LeaseID] {
+				r.Fatalf("lease id %q is malformed or was given before", l.LeaseID)
+			}
+			seen[l.LeaseID] = true
+			r.nack(l.LeaseID, 0)
+		}
+	}
+	if len(seen) != 150 {
+		r.Fatalf("%d leases, want 150", len(seen))
+	}
 }

@@ -38,46 +38,10 @@ func leaseCases() []contractCase {
 		}},
 		{name: "a lease that ran out is expired once, then unknown", run: expiredOnce},
 		{name: "C58 and badinput 92: a late consumer does not disturb the next", run: lateConsumer},
-		{name: "the deadline is extended from where it is", run: func(r *rig) {
-			r.put("1")
-			l := r.lease(time.Minute)
-			r.pass(50 * time.Second)
-			r.extend(l.LeaseID, 30*time.Second, nil)
-			r.pass(40*time.Second - 1)
-			r.wantPayloads()
-			r.extend(l.LeaseID, 1, nil)
-			r.pass(1)
-			r.wantPayloads()
-			r.pass(1)
-			r.wantPayloads("1")
-		}},
-		{name: "only a lease that is out can be extended", run: func(r *rig) {
-			r.put("1")
-			acked := r.lease(time.Minute)
-			r.ack(acked.LeaseID)
-			r.extend(acked.LeaseID, time.Minute, queue.ErrLeaseNotFound)
-			for _, id := range foreignLeases(acked.LeaseID) {
-				r.extend(id, time.Minute, queue.ErrLeaseNotFound)
-			}
-			r.put("2")
-			lapsed := r.lease(time.Second)
-			r.clock.Advance(time.Second)
-			r.extend(lapsed.LeaseID, time.Minute, queue.ErrLeaseExpired)
-			r.extend(lapsed.LeaseID, time.Minute, queue.ErrLeaseNotFound)
-			r.wantPayloads("2")
-		}},
+		{name: "the deadline is extended from where it is", run: extendFromDeadline},
+		{name: "only a lease that is out can be extended", run: extendOnlyHeld},
 		{name: "a lease belongs to its route", run: leaseOfRoute},
-		{name: "a huge lease, extension or delay does not wrap around", run: func(r *rig) {
-			r.put("1", "2")
-			long := r.lease(math.MaxInt64)
-			r.extend(long.LeaseID, math.MaxInt64, nil)
-			r.extend(long.LeaseID, math.MaxInt64, nil)
-			r.nack(r.lease(time.Minute).LeaseID, math.MaxInt64)
-			r.pass(365 * 24 * time.Hour)
-			r.wantPayloads()
-			r.wantCounts(counts{Queued: 1, Leased: 1})
-			r.ack(long.LeaseID)
-		}},
+		{name: "a huge lease, extension or delay does not wrap around", run: hugeDurations},
 		{name: "expiry has no limit of attempts", run: func(r *rig) {
 			r.put("1")
 			for attempt := 1; attempt <= 100; attempt++ {
@@ -169,4 +133,46 @@ func foreignLeases(id string) []string {
 		list = append(list, "lease_"+upper)
 	}
 	return list
+}
+
+func extendFromDeadline(r *rig) {
+	r.put("1")
+	l := r.lease(time.Minute)
+	r.pass(50 * time.Second)
+	r.extend(l.LeaseID, 30*time.Second, nil)
+	r.pass(40*time.Second - 1)
+	r.wantPayloads()
+	r.extend(l.LeaseID, 1, nil)
+	r.pass(1)
+	r.wantPayloads()
+	r.pass(1)
+	r.wantPayloads("1")
+}
+
+func extendOnlyHeld(r *rig) {
+	r.put("1")
+	acked := r.lease(time.Minute)
+	r.ack(acked.LeaseID)
+	r.extend(acked.LeaseID, time.Minute, queue.ErrLeaseNotFound)
+	for _, id := range foreignLeases(acked.LeaseID) {
+		r.extend(id, time.Minute, queue.ErrLeaseNotFound)
+	}
+	r.put("2")
+	lapsed := r.lease(time.Second)
+	r.clock.Advance(time.Second)
+	r.extend(lapsed.LeaseID, time.Minute, queue.ErrLeaseExpired)
+	r.extend(lapsed.LeaseID, time.Minute, queue.ErrLeaseNotFound)
+	r.wantPayloads("2")
+}
+
+func hugeDurations(r *rig) {
+	r.put("1", "2")
+	long := r.lease(math.MaxInt64)
+	r.extend(long.LeaseID, math.MaxInt64, nil)
+	r.extend(long.LeaseID, math.MaxInt64, nil)
+	r.nack(r.lease(time.Minute).LeaseID, math.MaxInt64)
+	r.pass(365 * 24 * time.Hour)
+	r.wantPayloads()
+	r.wantCounts(counts{Queued: 1, Leased: 1})
+	r.ack(long.LeaseID)
 }

@@ -73,14 +73,7 @@ func limitCases() []contractCase {
 			r.nack(r.lease(time.Minute).LeaseID, time.Hour)
 			r.refused(queue.ErrFull, r.batch("3"))
 		}},
-		{name: "acked and dead messages do not count", limits: reject, run: func(r *rig) {
-			r.put("1", "2")
-			r.ack(r.lease(time.Minute).LeaseID)
-			r.settle(queue.SettleRequest{LeaseIDs: []string{r.lease(time.Minute).LeaseID}, Action: queue.Bury})
-			r.put("3", "4")
-			r.refused(queue.ErrFull, r.batch("5"))
-			r.wantCounts(counts{Queued: 2, Dead: 1})
-		}},
+		{name: "acked and dead messages do not count", limits: reject, run: doneDoNotCount},
 		{name: "giving back is not limited", limits: reject, run: func(r *rig) {
 			r.put("1", "2")
 			l := r.lease(time.Minute)
@@ -89,14 +82,7 @@ func limitCases() []contractCase {
 			r.pass(time.Minute)
 			r.wantPayloads("1", "2")
 		}},
-		{name: "C65: drop_oldest makes room with the first to arrive", limits: drop, run: func(r *rig) {
-			r.put("1")
-			r.enqueue(r.message(routeB, "2"))
-			r.put("3") // drops 1, of its own route
-			r.put("4") // drops 2, of the other
-			r.wantCounts(counts{Queued: 2})
-			r.wantPayloads("3", "4")
-		}},
+		{name: "C65: drop_oldest makes room with the first to arrive", limits: drop, run: dropFirstToArrive},
 		{name: "drop_oldest takes a delayed message too", limits: drop, run: func(r *rig) {
 			r.put("1")
 			r.nack(r.lease(time.Minute).LeaseID, time.Hour)
@@ -104,30 +90,14 @@ func limitCases() []contractCase {
 			r.pass(time.Hour)
 			r.wantPayloads("2", "3")
 		}},
-		{name: "drop_oldest leaves leased messages alone", limits: drop, run: func(r *rig) {
-			r.put("1", "2")
-			l := r.lease(time.Minute)
-			r.put("3")
-			r.wantPayloads("3")
-			r.refused(queue.ErrFull, r.batch("4"))
-			r.ack(l.LeaseID)
-			r.put("5")
-		}},
+		{name: "drop_oldest leaves leased messages alone", limits: drop, run: dropLeavesLeased},
 		{name: "drop_oldest drops nothing for a batch that is refused", limits: drop, run: dropNothing},
 		{name: "drop_oldest drops as many as a fan-out needs", limits: queue.Limits{MaxDepth: 3, DropPolicy: queue.DropOldest}, run: func(r *rig) {
 			r.put("1", "2", "3")
 			r.enqueue(r.batch("4", "5").Messages...)
 			r.wantPayloads("3", "4", "5")
 		}},
-		{name: "the id of a dropped message is free", limits: queue.Limits{MaxDepth: 1, DropPolicy: queue.DropOldest}, run: func(r *rig) {
-			m := r.message(routeA, "1")
-			m.ID = "mine"
-			r.enqueue(m)
-			r.put("2")
-			m.Payload = []byte("3")
-			r.enqueue(m)
-			r.wantPayloads("3")
-		}},
+		{name: "the id of a dropped message is free", limits: queue.Limits{MaxDepth: 1, DropPolicy: queue.DropOldest}, run: droppedIDFree},
 	}
 }
 
@@ -149,4 +119,42 @@ func dropNothing(r *rig) {
 	b.Claims = []queue.Claim{claim(1, later)}
 	r.refused(queue.ErrClaimed, b)
 	r.wantPayloads("1", "2")
+}
+
+func dropFirstToArrive(r *rig) {
+	r.put("1")
+	r.enqueue(r.message(routeB, "2"))
+	r.put("3") // drops 1, of its own route
+	r.put("4") // drops 2, of the other
+	r.wantCounts(counts{Queued: 2})
+	r.wantPayloads("3", "4")
+}
+
+func doneDoNotCount(r *rig) {
+	r.put("1", "2")
+	r.ack(r.lease(time.Minute).LeaseID)
+	r.settle(queue.SettleRequest{LeaseIDs: []string{r.lease(time.Minute).LeaseID}, Action: queue.Bury})
+	r.put("3", "4")
+	r.refused(queue.ErrFull, r.batch("5"))
+	r.wantCounts(counts{Queued: 2, Dead: 1})
+}
+
+func droppedIDFree(r *rig) {
+	m := r.message(routeA, "1")
+	m.ID = "mine"
+	r.enqueue(m)
+	r.put("2")
+	m.Payload = []byte("3")
+	r.enqueue(m)
+	r.wantPayloads("3")
+}
+
+func dropLeavesLeased(r *rig) {
+	r.put("1", "2")
+	l := r.lease(time.Minute)
+	r.put("3")
+	r.wantPayloads("3")
+	r.refused(queue.ErrFull, r.batch("4"))
+	r.ack(l.LeaseID)
+	r.put("5")
 }

@@ -12,19 +12,7 @@ func orderCases() []contractCase {
 			r.put("3", "4")
 			r.wantPayloads("1", "2", "3", "4")
 		}},
-		{name: "the due time comes before arrival", run: func(r *rig) {
-			for _, m := range []struct {
-				payload string
-				due     time.Duration
-			}{{"third", -1}, {"second", -time.Second}, {"first", -time.Hour}, {"fourth", 0}, {"later", 1}} {
-				msg := r.message(routeA, m.payload)
-				msg.Due = start().Add(m.due)
-				r.enqueue(msg)
-			}
-			r.wantPayloads("first", "second", "third", "fourth")
-			r.pass(1)
-			r.wantPayloads("later")
-		}},
+		{name: "the due time comes before arrival", run: dueBeforeArrival},
 		{name: "a message without a due time is due when it was received", run: func(r *rig) {
 			m := r.message(routeA, "of the future")
 			m.ReceivedAt = start().Add(time.Second)
@@ -91,4 +79,18 @@ func targetsInOrder(r *rig) {
 		r.Errorf("any target gave %q", got)
 	}
 	r.wantPayloads("x2", "x3")
+}
+
+func dueBeforeArrival(r *rig) {
+	for _, m := range []struct {
+		payload string
+		due     time.Duration
+	}{{"third", -1}, {"second", -time.Second}, {"first", -time.Hour}, {"fourth", 0}, {"later", 1}} {
+		msg := r.message(routeA, m.payload)
+		msg.Due = start().Add(m.due)
+		r.enqueue(msg)
+	}
+	r.wantPayloads("first", "second", "third", "fourth")
+	r.pass(1)
+	r.wantPayloads("later")
 }

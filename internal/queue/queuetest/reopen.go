@@ -13,16 +13,7 @@ import (
 func reopenCases() []contractCase {
 	return []contractCase{
 		{name: "C59: leases survive", run: leasesSurvive},
-		{name: "C59: a lease that ran out meanwhile is over", run: func(r *rig) {
-			r.put("1", "2")
-			lapsed := r.lease(10 * time.Second)
-			r.lease(time.Hour)
-			r.reopen(10 * time.Second)
-			if got := r.wantPayloads("1")[0]; got.Attempt != 2 {
-				r.Errorf("attempt %d, want 2", got.Attempt)
-			}
-			r.extend(lapsed.LeaseID, time.Minute, queue.ErrLeaseNotFound)
-		}},
+		{name: "C59: a lease that ran out meanwhile is over", run: lapsedMeanwhile},
 		{name: "C59: a consumer waits for a lease of the life before", run: func(r *rig) {
 			r.put("1")
 			r.lease(30 * time.Second)
@@ -33,45 +24,10 @@ func reopenCases() []contractCase {
 			r.pass(1)
 			c.wantPayloads("1")
 		}},
-		{name: "a consumer waits for a delay of the life before", run: func(r *rig) {
-			r.put("1")
-			r.nack(r.lease(time.Minute).LeaseID, 30*time.Second)
-			r.reopen(time.Second)
-			c := r.await(time.Hour)
-			r.pass(29*time.Second - 1)
-			c.wantWaiting()
-			r.pass(1)
-			if got := c.wantPayloads("1")[0]; got.Attempt != 2 {
-				r.Errorf("attempt %d, want 2", got.Attempt)
-			}
-		}},
+		{name: "a consumer waits for a delay of the life before", run: oldDelayWakes},
 		{name: "messages come back whole, in order, with the same statistics", run: contentSurvives},
-		{name: "ids and leases are never given again", run: func(r *rig) {
-			seen := map[string]bool{}
-			for range 20 {
-				ids := r.put("1", "2")
-				l := r.lease(time.Minute)
-				for _, id := range append(ids, l.LeaseID) {
-					if seen[id] {
-						r.Fatalf("%s was given before", id)
-					}
-					seen[id] = true
-				}
-				r.ack(l.LeaseID, r.lease(time.Minute).LeaseID)
-				r.wantCounts(counts{})
-				r.reopen(0)
-			}
-		}},
-		{name: "a lease of the life before does not fit a new message", run: func(r *rig) {
-			r.put("1")
-			old := r.lease(time.Minute)
-			r.ack(old.LeaseID)
-			r.reopen(0)
-			r.put("2")
-			r.lease(time.Minute)
-			r.wantConflicts(queue.SettleRequest{LeaseIDs: []string{old.LeaseID}, Action: queue.Ack},
-				queue.Conflict{LeaseID: old.LeaseID, Err: queue.ErrLeaseNotFound})
-		}},
+		{name: "ids and leases are never given again", run: idsNeverAgain},
+		{name: "a lease of the life before does not fit a new message", run: oldLeaseFitsNothing},
 		{name: "claims survive until their time", run: func(r *rig) {
 			r.accepted(r.claimed("1", 1))
 			r.reopen(time.Hour - 1)
@@ -79,16 +35,7 @@ func reopenCases() []contractCase {
 			r.reopen(2)
 			r.accepted(r.claimed("3", 1))
 		}},
-		{name: "chosen ids stay taken", run: func(r *rig) {
-			m := r.message(routeA, "1")
-			m.ID = "mine"
-			r.enqueue(m)
-			l := r.lease(time.Minute)
-			r.reopen(0)
-			r.refused(queue.ErrDuplicateID, queue.Batch{Messages: []queue.NewMessage{m}})
-			r.ack(l.LeaseID)
-			r.enqueue(m)
-		}},
+		{name: "chosen ids stay taken", run: chosenStayTaken},
 		{name: "a ping succeeds", run: func(r *rig) {
 			r.put("1")
 			r.reopen(0)
@@ -189,4 +136,67 @@ func reopenLimitCases() []contractCase {
 			r.refused(queue.ErrFull, r.batch("3"))
 		}},
 	}
+}
+
+func idsNeverAgain(r *rig) {
+	seen := map[string]bool{}
+	for range 20 {
+		ids := r.put("1", "2")
+		l := r.lease(time.Minute)
+		for _, id := range append(ids, l.LeaseID) {
+			if seen[id] {
+				r.Fatalf("%s was given before", id)
+			}
+			seen[id] = true
+		}
+		r.ack(l.LeaseID, r.lease(time.Minute).LeaseID)
+		r.wantCounts(counts{})
+		r.reopen(0)
+	}
+}
+
+func oldLeaseFitsNothing(r *rig) {
+	r.put("1")
+	old := r.lease(time.Minute)
+	r.ack(old.LeaseID)
+	r.reopen(0)
+	r.put("2")
+	r.lease(time.Minute)
+	r.wantConflicts(queue.SettleRequest{LeaseIDs: []string{old.LeaseID}, Action: queue.Ack},
+		queue.Conflict{LeaseID: old.LeaseID, Err: queue.ErrLeaseNotFound})
+}
+
+func oldDelayWakes(r *rig) {
+	r.put("1")
+	r.nack(r.lease(time.Minute).LeaseID, 30*time.Second)
+	r.reopen(time.Second)
+	c := r.await(time.Hour)
+	r.pass(29*time.Second - 1)
+	c.wantWaiting()
+	r.pass(1)
+	if got := c.wantPayloads("1")[0]; got.Attempt != 2 {
+		r.Errorf("attempt %d, want 2", got.Attempt)
+	}
+}
+
+func chosenStayTaken(r *rig) {
+	m := r.message(routeA, "1")
+	m.ID = "mine"
+	r.enqueue(m)
+	l := r.lease(time.Minute)
+	r.reopen(0)
+	r.refused(queue.ErrDuplicateID, queue.Batch{Messages: []queue.NewMessage{m}})
+	r.ack(l.LeaseID)
+	r.enqueue(m)
+}
+
+func lapsedMeanwhile(r *rig) {
+	r.put("1", "2")
+	lapsed := r.lease(10 * time.Second)
+	r.lease(time.Hour)
+	r.reopen(10 * time.Second)
+	if got := r.wantPayloads("1")[0]; got.Attempt != 2 {
+		r.Errorf("attempt %d, want 2", got.Attempt)
+	}
+	r.extend(lapsed.LeaseID, time.Minute, queue.ErrLeaseNotFound)
 }

@@ -40,20 +40,7 @@ func settleCases() []contractCase {
 			r.pass(time.Hour)
 			r.wantPayloads()
 		}},
-		{name: "a settled lease is gone, whatever is tried next", run: func(r *rig) {
-			actions := []queue.Action{queue.Ack, queue.Nack, queue.Bury}
-			for _, first := range actions {
-				r.put("1")
-				l := r.lease(time.Minute)
-				r.settle(queue.SettleRequest{LeaseIDs: []string{l.LeaseID}, Action: first, Delay: time.Hour})
-				for _, second := range actions {
-					r.wantConflicts(queue.SettleRequest{LeaseIDs: []string{l.LeaseID}, Action: second},
-						queue.Conflict{LeaseID: l.LeaseID, Err: queue.ErrLeaseNotFound})
-				}
-				r.extend(l.LeaseID, time.Minute, queue.ErrLeaseNotFound)
-			}
-			r.wantCounts(counts{Queued: 1, Dead: 1})
-		}},
+		{name: "a settled lease is gone, whatever is tried next", run: settledIsGone},
 		{name: "of a batch the good ones are settled, the others reported", run: batchPartly},
 		{name: "badinput 88: an id that no lease has is a conflict", run: func(r *rig) {
 			r.put("1")
@@ -118,4 +105,19 @@ func endedContext(r *rig) {
 	r.wantCounts(counts{Queued: 1, Leased: 1})
 	r.pass(time.Minute)
 	r.wantPayloads("2", "1") // not extended either
+}
+
+func settledIsGone(r *rig) {
+	actions := []queue.Action{queue.Ack, queue.Nack, queue.Bury}
+	for _, first := range actions {
+		r.put("1")
+		l := r.lease(time.Minute)
+		r.settle(queue.SettleRequest{LeaseIDs: []string{l.LeaseID}, Action: first, Delay: time.Hour})
+		for _, second := range actions {
+			r.wantConflicts(queue.SettleRequest{LeaseIDs: []string{l.LeaseID}, Action: second},
+				queue.Conflict{LeaseID: l.LeaseID, Err: queue.ErrLeaseNotFound})
+		}
+		r.extend(l.LeaseID, time.Minute, queue.ErrLeaseNotFound)
+	}
+	r.wantCounts(counts{Queued: 1, Dead: 1})
 }

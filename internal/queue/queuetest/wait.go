@@ -28,20 +28,7 @@ func waitCases() []contractCase {
 			r.put("1")
 			r.wantPayloads("1") // the wait that is over takes nothing
 		}},
-		{name: "a cancelled wait leases nothing", run: func(r *rig) {
-			c, next := r.await(time.Hour), r.await(time.Hour)
-			c.cancel(nil)
-			if a := c.answer(); !errors.Is(a.err, context.Canceled) || len(a.leases) != 0 {
-				r.Errorf("a cancelled wait gave %q, %v", payloads(a.leases), a.err)
-			}
-			r.put("1", "2")
-			if l := next.wantPayloads("1")[0]; l.Attempt != 1 {
-				r.Errorf("attempt %d of a message that nobody had", l.Attempt)
-			}
-			if l := r.wantPayloads("2")[0]; l.Attempt != 1 {
-				r.Errorf("attempt %d of a message that nobody had", l.Attempt)
-			}
-		}},
+		{name: "a cancelled wait leases nothing", run: cancelledLeasesNothing},
 		{name: "badinput 93: a cancel that meets a message loses nothing", run: cancelMeetsMessage},
 		{name: "a wait ends with the deadline of its context", run: func(r *rig) {
 			ctx, cancel := context.WithTimeout(r.Context(), time.Minute) // passes when all in the bubble rest
@@ -52,19 +39,7 @@ func waitCases() []contractCase {
 				r.Errorf("Dequeue = %v, %v", leases, err)
 			}
 		}},
-		{name: "first come, first served", run: func(r *rig) {
-			first, second, third := r.await(time.Hour), r.await(time.Hour), r.await(time.Hour)
-			r.put("1")
-			first.wantPayloads("1")
-			second.wantWaiting()
-			late := r.await(time.Hour)
-			r.put("2", "3")
-			second.wantPayloads("2")
-			third.wantPayloads("3")
-			late.wantWaiting()
-			r.put("4")
-			late.wantPayloads("4")
-		}},
+		{name: "first come, first served", run: firstComeFirstServed},
 		{name: "one batch serves several, in their order", run: func(r *rig) {
 			two := request(2)
 			two.Wait = time.Hour
@@ -74,30 +49,8 @@ func waitCases() []contractCase {
 			second.wantPayloads("3")
 			third.wantWaiting()
 		}},
-		{name: "a consumer of another target does not stand in the way", run: func(r *rig) {
-			req := request(1)
-			req.Wait, req.Target = time.Hour, "elsewhere"
-			elsewhere := r.consume(req)
-			any1, any2 := r.await(time.Hour), r.await(time.Hour)
-			r.put("1")
-			any1.wantPayloads("1")
-			m := r.message(routeA, "2")
-			m.Target = "elsewhere"
-			r.enqueue(m)
-			elsewhere.wantPayloads("2")
-			any2.wantWaiting()
-		}},
-		{name: "routes wait apart", run: func(r *rig) {
-			a := r.await(time.Hour)
-			req := request(1)
-			req.Wait, req.Route = time.Hour, routeB
-			b := r.consume(req)
-			r.enqueue(r.message(routeB, "b"))
-			b.wantPayloads("b")
-			a.wantWaiting()
-			r.enqueue(r.message(routeB, "b2"), r.message(routeA, "a"))
-			a.wantPayloads("a")
-		}},
+		{name: "a consumer of another target does not stand in the way", run: otherTargetWaits},
+		{name: "routes wait apart", run: routesWaitApart},
 	}
 }
 
@@ -142,31 +95,8 @@ func wakeCases() []contractCase {
 				r.Errorf("attempt %d, want 2", again.Attempt)
 			}
 		}},
-		{name: "by a message that comes due", run: func(r *rig) {
-			m := r.message(routeA, "later")
-			m.Due = start().Add(3 * time.Second)
-			r.enqueue(m)
-			c := r.await(7 * time.Second)
-			r.pass(3*time.Second - 1)
-			c.wantWaiting()
-			r.pass(1)
-			c.wantPayloads("later")
-		}},
-		{name: "by a message that was enqueued while it waits and comes due", run: func(r *rig) {
-			c := r.await(time.Hour)
-			for _, due := range []time.Duration{30 * time.Second, 10 * time.Second, 20 * time.Second} {
-				m := r.message(routeA, due.String())
-				m.Due = start().Add(due)
-				r.enqueue(m)
-			}
-			r.pass(10*time.Second - 1)
-			c.wantWaiting()
-			r.pass(1)
-			c.wantPayloads("10s")
-			c = r.await(time.Hour)
-			r.pass(10 * time.Second)
-			c.wantPayloads("20s")
-		}},
+		{name: "by a message that comes due", run: wokenByDue},
+		{name: "by a message that was enqueued while it waits and comes due", run: wokenByDueWhileWaiting},
 		{name: "by the end of a nack's delay", run: func(r *rig) {
 			r.put("1")
 			l := r.lease(time.Minute)
@@ -188,38 +118,9 @@ func wakeCases() []contractCase {
 				r.Errorf("got %+v, want attempt 2", again)
 			}
 		}},
-		{name: "by the end of a lease that was extended", run: func(r *rig) {
-			r.put("1")
-			l := r.lease(30 * time.Second)
-			c := r.await(time.Hour)
-			r.extend(l.LeaseID, 30*time.Second, nil)
-			r.pass(30 * time.Second)
-			c.wantWaiting()
-			r.pass(30 * time.Second)
-			c.wantPayloads("1")
-		}},
-		{name: "by what comes due at once, for each in turn", run: func(r *rig) {
-			for _, p := range []string{"1", "2", "3"} {
-				m := r.message(routeA, p)
-				m.Due = start().Add(time.Second)
-				r.enqueue(m)
-			}
-			first, second, third, fourth := r.await(time.Hour), r.await(time.Hour), r.await(time.Hour), r.await(time.Hour)
-			r.pass(time.Second)
-			first.wantPayloads("1")
-			second.wantPayloads("2")
-			third.wantPayloads("3")
-			fourth.wantWaiting()
-		}},
-		{name: "not by an ack, a burial or another route", run: func(r *rig) {
-			r.put("1", "2")
-			ack, bury := r.lease(time.Minute), r.lease(time.Minute)
-			c := r.await(time.Hour)
-			r.ack(ack.LeaseID)
-			r.settle(queue.SettleRequest{LeaseIDs: []string{bury.LeaseID}, Action: queue.Bury})
-			r.enqueue(r.message(routeB, "3"))
-			c.wantWaiting()
-		}},
+		{name: "by the end of a lease that was extended", run: wokenByExtended},
+		{name: "by what comes due at once, for each in turn", run: wokenTogether},
+		{name: "not by an ack, a burial or another route", run: notWoken},
 		{name: "a message handed to a waiting consumer is leased from then on", run: func(r *rig) {
 			c := r.await(time.Hour)
 			r.pass(10 * time.Minute)
@@ -230,4 +131,121 @@ func wakeCases() []contractCase {
 			}
 		}},
 	}
+}
+
+func cancelledLeasesNothing(r *rig) {
+	c, next := r.await(time.Hour), r.await(time.Hour)
+	c.cancel(nil)
+	if a := c.answer(); !errors.Is(a.err, context.Canceled) || len(a.leases) != 0 {
+		r.Errorf("a cancelled wait gave %q, %v", payloads(a.leases), a.err)
+	}
+	r.put("1", "2")
+	if l := next.wantPayloads("1")[0]; l.Attempt != 1 {
+		r.Errorf("attempt %d of a message that nobody had", l.Attempt)
+	}
+	if l := r.wantPayloads("2")[0]; l.Attempt != 1 {
+		r.Errorf("attempt %d of a message that nobody had", l.Attempt)
+	}
+}
+
+func firstComeFirstServed(r *rig) {
+	first, second, third := r.await(time.Hour), r.await(time.Hour), r.await(time.Hour)
+	r.put("1")
+	first.wantPayloads("1")
+	second.wantWaiting()
+	late := r.await(time.Hour)
+	r.put("2", "3")
+	second.wantPayloads("2")
+	third.wantPayloads("3")
+	late.wantWaiting()
+	r.put("4")
+	late.wantPayloads("4")
+}
+
+func otherTargetWaits(r *rig) {
+	req := request(1)
+	req.Wait, req.Target = time.Hour, "elsewhere"
+	elsewhere := r.consume(req)
+	any1, any2 := r.await(time.Hour), r.await(time.Hour)
+	r.put("1")
+	any1.wantPayloads("1")
+	m := r.message(routeA, "2")
+	m.Target = "elsewhere"
+	r.enqueue(m)
+	elsewhere.wantPayloads("2")
+	any2.wantWaiting()
+}
+
+func routesWaitApart(r *rig) {
+	a := r.await(time.Hour)
+	req := request(1)
+	req.Wait, req.Route = time.Hour, routeB
+	b := r.consume(req)
+	r.enqueue(r.message(routeB, "b"))
+	b.wantPayloads("b")
+	a.wantWaiting()
+	r.enqueue(r.message(routeB, "b2"), r.message(routeA, "a"))
+	a.wantPayloads("a")
+}
+
+func wokenByDueWhileWaiting(r *rig) {
+	c := r.await(time.Hour)
+	for _, due := range []time.Duration{30 * time.Second, 10 * time.Second, 20 * time.Second} {
+		m := r.message(routeA, due.String())
+		m.Due = start().Add(due)
+		r.enqueue(m)
+	}
+	r.pass(10*time.Second - 1)
+	c.wantWaiting()
+	r.pass(1)
+	c.wantPayloads("10s")
+	c = r.await(time.Hour)
+	r.pass(10 * time.Second)
+	c.wantPayloads("20s")
+}
+
+func wokenTogether(r *rig) {
+	for _, p := range []string{"1", "2", "3"} {
+		m := r.message(routeA, p)
+		m.Due = start().Add(time.Second)
+		r.enqueue(m)
+	}
+	first, second, third, fourth := r.await(time.Hour), r.await(time.Hour), r.await(time.Hour), r.await(time.Hour)
+	r.pass(time.Second)
+	first.wantPayloads("1")
+	second.wantPayloads("2")
+	third.wantPayloads("3")
+	fourth.wantWaiting()
+}
+
+func notWoken(r *rig) {
+	r.put("1", "2")
+	ack, bury := r.lease(time.Minute), r.lease(time.Minute)
+	c := r.await(time.Hour)
+	r.ack(ack.LeaseID)
+	r.settle(queue.SettleRequest{LeaseIDs: []string{bury.LeaseID}, Action: queue.Bury})
+	r.enqueue(r.message(routeB, "3"))
+	c.wantWaiting()
+}
+
+func wokenByExtended(r *rig) {
+	r.put("1")
+	l := r.lease(30 * time.Second)
+	c := r.await(time.Hour)
+	r.extend(l.LeaseID, 30*time.Second, nil)
+	r.pass(30 * time.Second)
+	c.wantWaiting()
+	r.pass(30 * time.Second)
+	c.wantPayloads("1")
+}
+
+func wokenByDue(r *rig) {
+	m := r.message(routeA, "later")
+	m.Due = start().Add(3 * time.Second)
+	r.enqueue(m)
+	c := r.await(7 * time.Second)
+	r.pass(3*time.Second - 1)
+	c.wantWaiting()
+	r.pass(1)
+	c.wantPayloads("later")
 }
