@@ -127,8 +127,21 @@ func sendRecord(conn *net.UnixConn, record []byte) error {
 	if _, err := unix.FcntlInt(uintptr(fd), unix.F_ADD_SEALS, seals); err != nil {
 		return err
 	}
-	_, _, err = conn.WriteMsgUnix(nil, unix.UnixRights(fd), nil)
-	return err
+	return sendDescriptor(conn, fd)
+}
+
+// sendDescriptor does what WriteMsgUnix refuses on a connected socket.
+func sendDescriptor(conn *net.UnixConn, fd int) error {
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var sent error
+	err = raw.Write(func(socket uintptr) bool {
+		sent = unix.Sendmsg(int(socket), nil, unix.UnixRights(fd), nil, unix.MSG_NOSIGNAL)
+		return !errors.Is(sent, unix.EAGAIN)
+	})
+	return errors.Join(err, sent)
 }
 
 // appendField appends a field. Escaped values have no newline, so the short

@@ -69,17 +69,27 @@ func (r *refusals) admit(component, reason string) bool {
 }
 
 // atEnd tells what was held when the second is over, also if no refusal
-// follows.
+// follows. If one did and began a new second, it waits for the end of that.
 func (r *refusals) atEnd(timer clock.Timer) {
 	defer timer.Stop()
-	select {
-	case <-timer.C():
-	case <-r.closed:
+	for {
+		closing := false
+		select {
+		case <-timer.C():
+		case <-r.closed:
+			closing = true
+		}
+		r.mu.Lock()
+		left := time.Second - (r.clk.Monotonic() - r.since)
+		if closing || left <= 0 {
+			r.armed = false
+			r.settle()
+			r.mu.Unlock()
+			return
+		}
+		r.mu.Unlock()
+		timer.Reset(left)
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.armed = false
-	r.settle()
 }
 
 // settle emits the counts and forgets them. The caller holds the lock.

@@ -39,9 +39,12 @@ type sink interface {
 	close() error
 }
 
-// maxSpool bounds what waits for a sink, in bytes; half of it is written
-// without lingering.
-const maxSpool = 1 << 20
+// maxSpool bounds what waits for a sink, in bytes, and twice that is the memory
+// of a spool; hastySpool is written without lingering.
+const (
+	maxSpool   = 4 << 20
+	hastySpool = 256 << 10
+)
 
 // closeGrace is how long closing waits for a sink that doesn't take records.
 const closeGrace = 2 * time.Second
@@ -69,7 +72,7 @@ type spool struct {
 	next   batch
 	closed bool
 
-	some, full chan struct{} // the batch isn't empty; it is half full
+	some, full chan struct{} // the batch isn't empty; it is large
 	flushes    chan chan struct{}
 	stop, done chan struct{}
 	abandoned  atomic.Bool // the sink was closed under a hanging write
@@ -105,7 +108,7 @@ func (s *spool) put(record []byte) {
 	if before == 0 {
 		signal(s.some)
 	}
-	if before < maxSpool/2 && after >= maxSpool/2 {
+	if before < hastySpool && after >= hastySpool {
 		signal(s.full)
 	}
 }
