@@ -1,6 +1,7 @@
 package compile
 
 import (
+	"fmt"
 	"hookaido/internal/config/schema"
 	"hookaido/internal/config/syntax"
 )
@@ -111,7 +112,7 @@ func (c *compiler) build(table *schema.Block, body *syntax.Block, head syntax.Sp
 		if s.Row.Later && !quiet {
 			s.failed = true
 			if !s.Bad {
-				c.errorAt(schema.CodeLater, s.Head(), "remove it, or use a version that has it", "%s is not supported by this version yet", title(s))
+				c.errorAt(schema.CodeLater, s.Head(), "remove it, or use a version that has it", fmt.Sprintf("%s is not supported by this version yet", title(s)))
 			}
 		}
 		if s.Body != nil && s.Inner != nil {
@@ -154,7 +155,7 @@ func (c *compiler) checkRepeat(s *stmt, seen map[*schema.Directive]*stmt, bodies
 	if s.Row.OneBody {
 		hint, what = "put all options into one block", "a second block of "+title(s)
 	}
-	c.errorAt(CodeDuplicate, s.Head(), hint, "%s: the first is on line %d", what, before.Head().Start.Line)
+	c.errorAt(CodeDuplicate, s.Head(), hint, fmt.Sprintf("%s: the first is on line %d", what, before.Head().Start.Line))
 	c.relate(before.Head(), "here is the first one")
 }
 
@@ -164,11 +165,11 @@ func (c *compiler) checkMissing(b *block) {
 			continue
 		}
 		if row.Required {
-			c.errorAt(CodeMissing, b.head, "add a line such as: "+row.Example, "%s needs %s", quoted(b.schema.Title), quoted(row.Name))
+			c.errorAt(CodeMissing, b.head, "add a line such as: "+row.Example, fmt.Sprintf("%s needs %s", quoted(b.schema.Title), quoted(row.Name)))
 		}
 		if row.Expected {
 			c.warnAt(CodeDefaultUsed, b.head, "add a line such as: "+row.Name+" "+row.Default,
-				"%s has no %s; %s is used", quoted(b.schema.Title), quoted(row.Name), row.Default)
+				fmt.Sprintf("%s has no %s; %s is used", quoted(b.schema.Title), quoted(row.Name), row.Default))
 		}
 	}
 }

@@ -12,7 +12,6 @@ package compile
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
 
 	"hookaido/internal/config"
 	"hookaido/internal/config/schema"
@@ -138,12 +137,12 @@ func (c *compiler) add(d syntax.Diagnostic) {
 	c.diags = append(c.diags, d)
 }
 
-func (c *compiler) errorAt(code string, span syntax.Span, hint, format string, args ...any) {
-	c.add(syntax.Diagnostic{Code: code, Span: span, Hint: hint, Message: fmt.Sprintf(format, args...)})
+func (c *compiler) errorAt(code string, span syntax.Span, hint, message string) {
+	c.add(syntax.Diagnostic{Code: code, Span: span, Hint: hint, Message: message})
 }
 
-func (c *compiler) warnAt(code string, span syntax.Span, hint, format string, args ...any) {
-	c.add(syntax.Diagnostic{Severity: syntax.Warning, Code: code, Span: span, Hint: hint, Message: fmt.Sprintf(format, args...)})
+func (c *compiler) warnAt(code string, span syntax.Span, hint, message string) {
+	c.add(syntax.Diagnostic{Severity: syntax.Warning, Code: code, Span: span, Hint: hint, Message: message})
 }
 
 // relate adds a second place to the latest diagnostic.

@@ -27,12 +27,12 @@ func (c *compiler) value(tok syntax.Token, kind schema.Kind, name string) (any, 
 	}
 	if kind.Place && len(x.unset) > 0 {
 		c.errorAt(CodeEnvNotSet, tok.Span, "set it for the service, or give a fallback: {$"+x.unset[0]+":text}",
-			"%s: the environment variable %s is not set", name, quoted(x.unset[0]))
+			fmt.Sprintf("%s: the environment variable %s is not set", name, quoted(x.unset[0])))
 		return nil, false
 	}
 	if text == "" && name == "listen" {
 		c.warnUnset(x, tok.Span, name)
-		c.warnAt(CodeDefaultUsed, tok.Span, "", "%s: the value is empty; the default is used", name)
+		c.warnAt(CodeDefaultUsed, tok.Span, "", fmt.Sprintf("%s: the value is empty; the default is used", name))
 		return "", true
 	}
 	value, problem := kind.Parse(text)
@@ -78,10 +78,10 @@ type expansion struct {
 func (c *compiler) warnUnset(x *expansion, span syntax.Span, name string) {
 	for _, env := range x.unset {
 		c.warnAt(CodeEnvNotSet, span, "set it for the service, or give a fallback: {$"+env+":text}",
-			"%s: the environment variable %s is not set and counts as empty", name, quoted(env))
+			fmt.Sprintf("%s: the environment variable %s is not set and counts as empty", name, quoted(env)))
 	}
 	if x.denied {
-		c.warnAt(CodeNotExpanded, span, "", "%s: placeholders for the environment and for files are not expanded here", name)
+		c.warnAt(CodeNotExpanded, span, "", fmt.Sprintf("%s: placeholders for the environment and for files are not expanded here", name))
 	}
 }
 
@@ -106,7 +106,7 @@ func (c *compiler) expand(tok syntax.Token, name string) *expansion {
 	}
 	x.failed = true
 	if !err.known {
-		c.errorAt(err.code, tok.Span, err.hint, "%s: %s", name, err.message)
+		c.errorAt(err.code, tok.Span, err.hint, fmt.Sprintf("%s: %s", name, err.message))
 	}
 	return x
 }

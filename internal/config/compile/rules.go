@@ -1,6 +1,7 @@
 package compile
 
 import (
+	"fmt"
 	"path"
 	"strings"
 
@@ -49,7 +50,7 @@ func (c *compiler) ruleTargets() {
 	for i, b := range c.routes {
 		if c.cfg.Routes[i].Path != "" && b.first("pull") == nil && b.first("deliver") == nil && b.first("deliver exec") == nil && !b.unknown {
 			c.errorAt(CodeRouteTarget, b.head, "add how messages leave, such as: pull { path "+pullExample(c.cfg.Routes[i].Path)+" }",
-				"the route %s has neither pull nor deliver", quoted(c.cfg.Routes[i].Path))
+				fmt.Sprintf("the route %s has neither pull nor deliver", quoted(c.cfg.Routes[i].Path)))
 		}
 	}
 }
@@ -74,7 +75,7 @@ func (c *compiler) ruleDuplicateRoutes() {
 			continue
 		}
 		c.errorAt(CodeDuplicateRoute, b.head, "put both into one route; a route may have several secrets",
-			"the route %s stands here twice: the first is on line %d", quoted(name), before.head.Start.Line)
+			fmt.Sprintf("the route %s stands here twice: the first is on line %d", quoted(name), before.head.Start.Line))
 		c.relate(before.head, "here is the first one")
 	}
 }
@@ -94,8 +95,8 @@ func (c *compiler) ruleReachable() {
 				continue
 			}
 			c.errorAt(CodeUnreachable, b.head, "move the longer path before the shorter one",
-				"the route %s can never be reached: %s on line %d comes first and takes all its requests",
-				quoted(name), quoted(parent), before.head.Start.Line)
+				fmt.Sprintf("the route %s can never be reached: %s on line %d comes first and takes all its requests",
+					quoted(name), quoted(parent), before.head.Start.Line))
 			c.relate(before.head, "this route comes first")
 			break
 		}
@@ -121,8 +122,8 @@ func (c *compiler) ruleBackends() {
 			continue
 		}
 		c.errorAt(CodeMixedBackends, here, "write the same `queue` in every route; a route without it counts as sqlite",
-			"the route %s keeps its messages in %s, the route %s on line %d in %s: all must agree",
-			quoted(c.cfg.Routes[i].Path), other, quoted(c.cfg.Routes[0].Path), at.Start.Line, first)
+			fmt.Sprintf("the route %s keeps its messages in %s, the route %s on line %d in %s: all must agree",
+				quoted(c.cfg.Routes[i].Path), other, quoted(c.cfg.Routes[0].Path), at.Start.Line, first))
 		c.relate(at, "the first route decides here")
 		return
 	}
@@ -141,9 +142,9 @@ func (c *compiler) ruleLogPaths() {
 		}
 		switch written := b.first("path") != nil; {
 		case output == config.File && !written:
-			c.errorAt(CodeMissing, b.place("output"), "add a line such as: path /var/log/hookaido/"+name+".jsonl", "%s: output file needs a path", name)
+			c.errorAt(CodeMissing, b.place("output"), "add a line such as: path /var/log/hookaido/"+name+".jsonl", fmt.Sprintf("%s: output file needs a path", name))
 		case output != config.File && written:
-			c.errorAt(CodeExcluded, b.place("path"), "write output file, or remove the path", "%s: a path needs output file", name)
+			c.errorAt(CodeExcluded, b.place("path"), "write output file, or remove the path", fmt.Sprintf("%s: a path needs output file", name))
 		}
 	}
 }
@@ -156,7 +157,7 @@ func (c *compiler) ruleRetry() {
 	}
 	retry := c.cfg.Defaults.Deliver.Retry
 	if retry.Base > retry.Cap {
-		c.errorAt(CodeLimitsCrossed, s.Head(), "raise cap or lower base", "retry: base %s is longer than cap %s", retry.Base, retry.Cap)
+		c.errorAt(CodeLimitsCrossed, s.Head(), "raise cap or lower base", fmt.Sprintf("retry: base %s is longer than cap %s", retry.Base, retry.Cap))
 	}
 }
 
@@ -178,7 +179,7 @@ func (c *compiler) rulePullBounds() {
 			continue
 		}
 		c.errorAt(CodeLimitsCrossed, def.value(), "lower the default or raise the limit",
-			"%s %s is more than %s %s on line %d", pair.def, pair.lower, pair.limit, pair.upper, limit.Head().Start.Line)
+			fmt.Sprintf("%s %s is more than %s %s on line %d", pair.def, pair.lower, pair.limit, pair.upper, limit.Head().Start.Line))
 		c.relate(limit.value(), "the limit is here")
 	}
 }

@@ -1,6 +1,7 @@
 package compile
 
 import (
+	"fmt"
 	"net"
 	"net/netip"
 	"strings"
@@ -36,7 +37,7 @@ func (c *compiler) rulePullPaths() {
 				rest = "/work"
 			}
 			c.errorAt(CodePullPrefix, at, "the prefix is put in front by itself; write path "+rest,
-				"the pull path %s repeats the prefix %s of pull_api", quoted(pull.Path), quoted(prefix))
+				fmt.Sprintf("the pull path %s repeats the prefix %s of pull_api", quoted(pull.Path), quoted(prefix)))
 		}
 		before, taken := first[pull.Path]
 		if !taken {
@@ -45,7 +46,7 @@ func (c *compiler) rulePullPaths() {
 		}
 		there := c.routes[before].sub("pull").place("path")
 		c.errorAt(CodeDuplicatePull, at, "give each route a pull path of its own",
-			"the pull path %s belongs to the route %s on line %d already", quoted(pull.Path), quoted(c.cfg.Routes[before].Path), there.Start.Line)
+			fmt.Sprintf("the pull path %s belongs to the route %s on line %d already", quoted(pull.Path), quoted(c.cfg.Routes[before].Path), there.Start.Line))
 		c.relate(there, "here is the first one")
 	}
 }
@@ -81,7 +82,7 @@ func (c *compiler) rulePullTokens() {
 			continue
 		}
 		c.errorAt(CodeTokenRequired, pull.head, hint+" to pull_api or here",
-			"nobody could be refused: neither pull_api nor the route %s has a token", quoted(c.cfg.Routes[i].Path))
+			fmt.Sprintf("nobody could be refused: neither pull_api nor the route %s has a token", quoted(c.cfg.Routes[i].Path)))
 		c.relate(api.head, "pull_api has no token")
 	}
 }
@@ -109,7 +110,7 @@ func (c *compiler) ruleRouteTokens() {
 				first[token.Ref] = stmts[n]
 				continue
 			}
-			c.errorAt(CodeDuplicateSecret, stmts[n].value(), "remove one of them", "auth token: %s stands here twice", token.Ref)
+			c.errorAt(CodeDuplicateSecret, stmts[n].value(), "remove one of them", fmt.Sprintf("auth token: %s stands here twice", token.Ref))
 			c.relate(before.value(), "here is the first one")
 		}
 	}
@@ -123,7 +124,7 @@ func (c *compiler) ruleAdminToken() {
 	address := c.cfg.AdminAPI.Listen.Address
 	if host, _, err := net.SplitHostPort(address); err == nil && !isLoopback(host) {
 		c.errorAt(CodeTokenRequired, b.place("listen"), "add a line such as: auth token env:ADMIN_TOKEN; or listen on 127.0.0.1",
-			"admin_api is open to everybody who reaches %s: it needs a token", quoted(address))
+			fmt.Sprintf("admin_api is open to everybody who reaches %s: it needs a token", quoted(address)))
 	}
 }
 
@@ -159,10 +160,10 @@ func (c *compiler) ruleListeners() {
 			}
 			if here.listen.Address == there.listen.Address {
 				c.errorAt(schema.CodeLater, at, "give each a port of its own",
-					"%s shares the address %s with %s, which is not supported by this version yet", here.name, quoted(here.listen.Address), there.name)
+					fmt.Sprintf("%s shares the address %s with %s, which is not supported by this version yet", here.name, quoted(here.listen.Address), there.name))
 			} else {
 				c.errorAt(CodeListenConflict, at, "give each a port of its own",
-					"%s on %s and %s on %s want the same port", here.name, quoted(here.listen.Address), there.name, quoted(there.listen.Address))
+					fmt.Sprintf("%s on %s and %s on %s want the same port", here.name, quoted(here.listen.Address), there.name, quoted(there.listen.Address)))
 			}
 			c.relate(related, "the other address is here")
 			break

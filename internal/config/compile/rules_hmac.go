@@ -1,6 +1,7 @@
 package compile
 
 import (
+	"fmt"
 	"strings"
 
 	"hookaido/internal/config"
@@ -40,7 +41,7 @@ func (c *compiler) ruleHMACProvider() {
 		for _, name := range []string{"signature_header", "timestamp_header", "nonce_header", "tolerance"} {
 			if s := options.first(name); s != nil {
 				c.errorAt(CodeExcluded, s.Head(), "remove one of the two",
-					"%s does not go with provider %s, which has its own way of signing", name, hmac.Provider)
+					fmt.Sprintf("%s does not go with provider %s, which has its own way of signing", name, hmac.Provider))
 				c.relate(options.first("provider").Head(), "the provider is given here")
 			}
 		}
@@ -67,7 +68,7 @@ func (c *compiler) ruleHMACHeaders() {
 					at = options.first(before.name)
 				}
 				c.errorAt(CodeSameHeader, at.value(), "give each a name of its own",
-					"%s and %s are both %s", before.name, h.name, h.value)
+					fmt.Sprintf("%s and %s are both %s", before.name, h.name, h.value))
 			}
 		}
 	}

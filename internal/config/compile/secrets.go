@@ -20,17 +20,17 @@ const minSecret = 24
 func (c *compiler) secretRef(text string, span syntax.Span, name string) (secret.Ref, bool) {
 	if strings.HasPrefix(text, "vault:") {
 		c.errorAt(schema.CodeLater, span, "this version takes env:NAME, file:PATH, credential:NAME or raw:TEXT",
-			`%s: "vault:" references are not supported by this version yet`, name)
+			fmt.Sprintf(`%s: "vault:" references are not supported by this version yet`, name))
 		return secret.Ref{}, false
 	}
 	ref, err := secret.ParseRef(text)
 	if err != nil {
-		c.errorAt(CodeSecretRef, span, "write env:NAME, file:PATH, credential:NAME or, for tests, raw:TEXT", "%s: %v", name, err)
+		c.errorAt(CodeSecretRef, span, "write env:NAME, file:PATH, credential:NAME or, for tests, raw:TEXT", fmt.Sprintf("%s: %v", name, err))
 		return secret.Ref{}, false
 	}
 	if ref.Scheme == secret.Raw && len(ref.Name) < minSecret {
 		c.warnAt(CodeWeakSecret, span, fmt.Sprintf("use at least %d random bytes, such as from: openssl rand -hex 32", minSecret),
-			"%s: the secret is shorter than %d bytes", name, minSecret)
+			fmt.Sprintf("%s: the secret is shorter than %d bytes", name, minSecret))
 	}
 	return ref, true
 }

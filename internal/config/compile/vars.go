@@ -36,10 +36,10 @@ func (c *compiler) collectVars() {
 		case x.failed:
 			continue
 		case !isName(v.name):
-			c.errorAt(schema.CodeValue, name.Span, "use letters, digits and _, and begin with a letter", "%s is no name for a variable", quoted(v.name))
+			c.errorAt(schema.CodeValue, name.Span, "use letters, digits and _, and begin with a letter", fmt.Sprintf("%s is no name for a variable", quoted(v.name)))
 			continue
 		case before != nil:
-			c.errorAt(CodeDuplicate, name.Span, "remove one of them", "the variable %s stands here twice", quoted(v.name))
+			c.errorAt(CodeDuplicate, name.Span, "remove one of them", fmt.Sprintf("the variable %s stands here twice", quoted(v.name)))
 			continue
 		}
 		c.vars[v.name] = v
@@ -66,14 +66,14 @@ func (c *compiler) checkVar(v *variable) {
 	c.resolve(v, nil)
 	if v.err != nil {
 		if !v.err.known {
-			c.errorAt(v.err.code, v.value.Span, v.err.hint, "variable %s: %s", quoted(v.name), v.err.message)
+			c.errorAt(v.err.code, v.value.Span, v.err.hint, fmt.Sprintf("variable %s: %s", quoted(v.name), v.err.message))
 			v.err.known = true // the variables that use it share the fault
 		}
 		return
 	}
 	x, err := c.outside(v.text)
 	if err != nil {
-		c.errorAt(err.code, v.value.Span, err.hint, "variable %s: %s", quoted(v.name), err.message)
+		c.errorAt(err.code, v.value.Span, err.hint, fmt.Sprintf("variable %s: %s", quoted(v.name), err.message))
 		v.err = &fault{known: true}
 		return
 	}

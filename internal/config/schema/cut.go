@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"fmt"
 	"strings"
 
 	"hookaido/internal/config/syntax"
@@ -271,7 +272,7 @@ func (c *cutter) body(s *Stmt) {
 		}
 		if !s.Bad && (row.Form == Args || row.Form == Either && len(s.Args) > 0) {
 			s.Bad = true
-			c.diag(CodeBlock, c.items[c.i].Token.Span, usageHint(row), "%s takes no block here", s.title())
+			c.diag(CodeBlock, c.items[c.i].Token.Span, usageHint(row), fmt.Sprintf("%s takes no block here", s.title()))
 		}
 		c.i++
 		return
@@ -282,7 +283,7 @@ func (c *cutter) body(s *Stmt) {
 		if c.i < len(c.items) && c.items[c.i].Token.Kind == syntax.Comment {
 			hint = `a comment can't stand before "{"`
 		}
-		c.diag(CodeMissingBlock, s.span(), hint, `a "{" is missing after %s`, s.title())
+		c.diag(CodeMissingBlock, s.span(), hint, fmt.Sprintf(`a "{" is missing after %s`, s.title()))
 	}
 }
 

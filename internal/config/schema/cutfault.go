@@ -27,8 +27,8 @@ func quote(text string) string {
 	return strconv.Quote(strings.ToValidUTF8(text, "\uFFFD"))
 }
 
-func (c *cutter) diag(code string, span syntax.Span, hint, format string, args ...any) {
-	c.diags = append(c.diags, syntax.Diagnostic{Code: code, Span: span, Hint: hint, Message: fmt.Sprintf(format, args...)})
+func (c *cutter) diag(code string, span syntax.Span, hint, message string) {
+	c.diags = append(c.diags, syntax.Diagnostic{Code: code, Span: span, Hint: hint, Message: message})
 }
 
 func (c *cutter) warn(code string, span syntax.Span, hint, message string) {
@@ -44,7 +44,7 @@ func (c *cutter) missing(s *Stmt, arg Arg) {
 	if c.i < len(c.items) && c.items[c.i].Token.Kind == syntax.Comment {
 		hint = "a comment can't stand between a directive and its value"
 	}
-	c.diag(CodeMissing, s.span(), hint, "%s needs %s", s.title(), article(arg))
+	c.diag(CodeMissing, s.span(), hint, fmt.Sprintf("%s needs %s", s.title(), article(arg)))
 }
 
 func article(arg Arg) string {
@@ -107,7 +107,7 @@ func (c *cutter) unknownFault(first syntax.Token) {
 		if c.block.Name == "" {
 			what = "unknown block " + quote(first.Text) + " at the top level"
 		}
-		c.diag(CodeUnknown, first.Span, c.unknownHint(first.Text, near), "%s", what)
+		c.diag(CodeUnknown, first.Span, c.unknownHint(first.Text, near), what)
 	}
 }
 
@@ -139,13 +139,13 @@ func (c *cutter) surplus(tok syntax.Token, last *Stmt) {
 	case last.Row.Form == Args:
 		hint += "; a value with spaces is quoted"
 	}
-	c.diag(CodeUnexpected, tok.Span, hint, "unexpected %s after %s", shown, last.title())
+	c.diag(CodeUnexpected, tok.Span, hint, fmt.Sprintf("unexpected %s after %s", shown, last.title()))
 }
 
 func (c *cutter) unknownType(first syntax.Token, subs []string) {
 	next := c.i + 1
 	if next >= len(c.items) || c.items[next].Block != nil || !c.items[next].Token.IsValue() {
-		c.diag(CodeMissing, first.Span, "write "+first.Text+" "+orList(subs), "%s needs a type", quote(first.Text))
+		c.diag(CodeMissing, first.Span, "write "+first.Text+" "+orList(subs), fmt.Sprintf("%s needs a type", quote(first.Text)))
 		return
 	}
 	tok := c.items[next].Token
@@ -153,7 +153,7 @@ func (c *cutter) unknownType(first syntax.Token, subs []string) {
 	if near := Nearest(tok.Text, subs); near != "" {
 		hint = fmt.Sprintf("did you mean %q?", first.Text+" "+near)
 	}
-	c.diag(CodeUnknown, first.Span, hint, "unknown type of %s in %s", quote(first.Text), c.block.Title)
+	c.diag(CodeUnknown, first.Span, hint, fmt.Sprintf("unknown type of %s in %s", quote(first.Text), c.block.Title))
 }
 
 func (c *cutter) unknownHint(word, near string) string {

@@ -30,9 +30,9 @@ func normalise(src []byte) string {
 	return string(bytes.ReplaceAll(src, []byte("\r"), []byte("\n")))
 }
 
-func (l *lexer) fault(code string, span Span, hint, format string, args ...any) {
+func (l *lexer) fault(code string, span Span, hint, message string) {
 	l.faults = append(l.faults, Diagnostic{
-		Code: code, Span: span, Message: fmt.Sprintf(format, args...), Hint: hint,
+		Code: code, Span: span, Message: message, Hint: hint,
 	})
 }
 
@@ -183,7 +183,7 @@ func (l *lexer) unterminated(end int, message, hint string) Token {
 	start := l.pos
 	l.unclosed = true
 	l.advance(end - l.off)
-	l.fault(CodeString, Span{start, l.pos}, hint, "%s", message)
+	l.fault(CodeString, Span{start, l.pos}, hint, message)
 	return Token{Kind: Quoted, Bad: true}
 }
 
@@ -206,7 +206,7 @@ func (l *lexer) check(tok *Token) {
 	if len(tok.Raw) > MaxToken && tok.Kind != Comment {
 		tok.Bad = true
 		l.fault(CodeTooLong, Span{tok.Span.Start, tok.Span.Start},
-			"a missing quote or space is the usual cause", "a word of %d bytes; the limit is %d", len(tok.Raw), MaxToken)
+			"a missing quote or space is the usual cause", fmt.Sprintf("a word of %d bytes; the limit is %d", len(tok.Raw), MaxToken))
 		return
 	}
 	pos := tok.Span.Start
@@ -215,7 +215,7 @@ func (l *lexer) check(tok *Token) {
 			if _, n := utf8.DecodeRuneInString(tok.Raw[i:]); n == 1 {
 				tok.Bad = true
 				l.fault(CodeEncoding, Span{pos, Pos{pos.Line, pos.Column + 1}},
-					"save the file as UTF-8", "byte 0x%02x is not valid UTF-8", tok.Raw[i])
+					"save the file as UTF-8", fmt.Sprintf("byte 0x%02x is not valid UTF-8", tok.Raw[i]))
 				return
 			}
 		}

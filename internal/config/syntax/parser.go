@@ -160,7 +160,7 @@ func (p *parser) stray() {
 func (p *parser) tooDeep() {
 	p.broken = true
 	p.lex.fault(CodeTooDeep, p.tok.Span, "no directive needs more than a few levels",
-		"blocks are nested deeper than %d levels", MaxDepth)
+		fmt.Sprintf("blocks are nested deeper than %d levels", MaxDepth))
 	p.lex.off = len(p.lex.src)
 	p.tok = Token{Kind: EOF, Span: p.tok.Span}
 }

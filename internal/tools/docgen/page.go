@@ -38,7 +38,7 @@ func writeBlock(b *strings.Builder, block *schema.Block, seen map[string]bool) {
 		return
 	}
 	seen[key] = true
-	fmt.Fprintf(b, "## %s\n\n%s\n\n", escape(key), escape(block.Help))
+	fmt.Fprintf(b, "### %s\n\n%s\n\n", escape(key), escape(block.Help))
 	for _, row := range block.All() {
 		fmt.Fprintf(b, "`%s`\n:   %s\n\n", row.Usage(), escape(describe(row)))
 	}
