@@ -117,8 +117,8 @@ func (b *bodies) grow(h *hold, body []byte, want int64) ([]byte, bool) {
 	return larger, true
 }
 
-// pace moves the read deadline of the connection while a body comes in fast
-// enough. The deadline of the server, [httpx.ReadTimeout], stands until then.
+// pace moves the deadlines of the connection while a body comes in fast enough.
+// Those of the server, [httpx.ReadTimeout] and the like, stand until then.
 type pace struct {
 	x     *exchange
 	began time.Duration // monotonic
@@ -135,8 +135,10 @@ func (p *pace) keep(received int64) {
 		return
 	}
 	left := allowed - (p.x.clock.Monotonic() - p.began)
+	now := p.x.clock.Now()
 	// where deadlines can't be set there is no connection to hold on to
-	_ = http.NewResponseController(p.x.w).SetReadDeadline(p.x.clock.Now().Add(left))
+	_ = http.NewResponseController(p.x.w).SetReadDeadline(now.Add(left))
+	httpx.ExtendWrite(p.x.w, now, left+httpx.WriteTimeout)
 }
 
 func badBody(err error) *refusal {

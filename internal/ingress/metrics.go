@@ -5,6 +5,8 @@ import (
 	"strconv"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"hookaido/internal/auth/hmac"
 )
 
 // reason is a label of hookaido_ingress_rejected_by_reason_total.
@@ -60,6 +62,10 @@ func newMetrics(r prometheus.Registerer) *metrics {
 			m.byReason[i][j] = byReason.WithLabelValues(reason, status)
 		}
 	}
+	for class := hmac.Missing; class <= hmac.Mismatch; class++ {
+		m.signatureFailures.WithLabelValues(class.String())
+	}
+	m.signatureFailures.WithLabelValues(replay)
 	if r != nil {
 		r.MustRegister(m.accepted, m.enqueued, m.rejected, byReason, m.signatureFailures)
 	}
