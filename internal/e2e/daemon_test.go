@@ -21,12 +21,11 @@ const patience = 20 * time.Second // for what should take milliseconds
 // daemon is a hookaido process on a scratch folder of its own. The ports stay
 // the same over restarts.
 type daemon struct {
-	t                    *testing.T
+	t                    testing.TB
 	dir                  string
 	ingress, pull, admin string // host:port
 	socket               string
 	env                  []string
-	wrap                 []string // put before the command, to trace it
 	cmd                  *exec.Cmd
 	exited               chan struct{}
 	log                  *logBuffer
@@ -54,7 +53,7 @@ const pullToken = "e2e-pull-token-of-enough-length"
 
 // newDaemon prepares a daemon, which start starts. The routes go below the
 // listener blocks of its Hookaidofile.
-func newDaemon(t *testing.T, routes string) *daemon {
+func newDaemon(t testing.TB, routes string) *daemon {
 	t.Helper()
 	d := &daemon{
 		t: t, dir: t.TempDir(), log: &logBuffer{},
@@ -75,7 +74,7 @@ func newDaemon(t *testing.T, routes string) *daemon {
 
 func tail(s string, n int) string { return s[max(0, len(s)-n):] }
 
-func freeAddress(t *testing.T) string {
+func freeAddress(t testing.TB) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -99,8 +98,12 @@ func (d *daemon) writeConfig(routes string) {
 // launch starts the process without waiting for it to be ready.
 func (d *daemon) launch() {
 	d.t.Helper()
-	args := append(append([]string{}, d.wrap...), binary, "run", "--config", d.path("Hookaidofile"),
-		"--db", d.path("data/hookaido.db"), "--socket", d.socket)
+	d.run(binary, "run", "--config", d.path("Hookaidofile"), "--db", d.path("data/hookaido.db"), "--socket", d.socket)
+}
+
+// run starts a process that is killed at the end at the latest.
+func (d *daemon) run(args ...string) {
+	d.t.Helper()
 	d.cmd = exec.Command(args[0], args[1:]...)
 	d.cmd.Env = append(os.Environ(), d.env...)
 	d.cmd.Stdout, d.cmd.Stderr = d.log, d.log

@@ -20,7 +20,7 @@ type answer struct {
 }
 
 // post sends body to url with headers given as name, value, name, value.
-func post(t *testing.T, url string, body []byte, headers ...string) answer {
+func post(t testing.TB, url string, body []byte, headers ...string) answer {
 	t.Helper()
 	a, err := tryPost(t, url, body, headers...)
 	if err != nil {
@@ -29,7 +29,7 @@ func post(t *testing.T, url string, body []byte, headers ...string) answer {
 	return a
 }
 
-func tryPost(t *testing.T, url string, body []byte, headers ...string) (answer, error) {
+func tryPost(t testing.TB, url string, body []byte, headers ...string) (answer, error) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, bytes.NewReader(body))
 	if err != nil {

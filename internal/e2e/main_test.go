@@ -25,6 +25,9 @@ func TestMain(m *testing.M) {
 }
 
 func buildAndRun(m *testing.M) (int, error) {
+	if os.Getenv(ceilingAddress) != "" {
+		return m.Run(), nil // it serves a benchmark, see TestCeilingServer
+	}
 	dir, err := os.MkdirTemp("", "hookaido-e2e")
 	if err != nil {
 		return 0, err
