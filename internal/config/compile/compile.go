@@ -48,6 +48,7 @@ const (
 	CodeLimitsCrossed   = "limits-crossed"
 	CodeListenConflict  = "listen-conflict"
 	CodeDuplicateSecret = "duplicate-secret"
+	CodeInternal        = "internal"
 )
 
 // Options says what a compile may reach outside the file. A nil function
@@ -143,6 +144,12 @@ func (c *compiler) errorAt(code string, span syntax.Span, hint, message string) 
 
 func (c *compiler) warnAt(code string, span syntax.Span, hint, message string) {
 	c.add(syntax.Diagnostic{Severity: syntax.Warning, Code: code, Span: span, Hint: hint, Message: message})
+}
+
+// internal reports that the table and the config don't fit together, which a
+// test excludes.
+func (c *compiler) internal(what string) {
+	c.errorAt(CodeInternal, syntax.Span{}, "please report it", "a fault of Hookaido itself: "+what)
 }
 
 // relate adds a second place to the latest diagnostic.

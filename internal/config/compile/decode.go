@@ -1,6 +1,7 @@
 package compile
 
 import (
+	"fmt"
 	"reflect"
 	"strconv"
 	"strings"
@@ -45,7 +46,8 @@ func (c *compiler) defaults(table *schema.Block, root reflect.Value) {
 func (c *compiler) setDefault(root reflect.Value, field, text string, kind schema.Kind) {
 	value, problem := kind.Parse(text)
 	if problem != nil {
-		panic("schema: default of " + field + ": " + problem.Message)
+		c.internal("the default of " + field + ": " + problem.Message)
+		return
 	}
 	c.assign(c.fields.of(root, field), value, config.Pos{})
 }
@@ -83,7 +85,7 @@ func (c *compiler) decodeRoutes(s *stmt) {
 	arg := s.Row.Args[0]
 	value, ok := c.value(s.Args[0], arg.Kind, "the path of the route")
 	if ok {
-		c.fields.of(root, arg.Field).Set(reflect.ValueOf(value))
+		c.assign(c.fields.of(root, arg.Field), value, config.Pos{})
 	}
 	route.Pos = c.pos(s.Args[0].Span)
 	if !c.decode(s.body, root) || !ok {
@@ -160,6 +162,10 @@ func (c *compiler) decodeArg(tok syntax.Token, arg schema.Arg, to decodeTo) bool
 // assign puts a value into a field, or appends it if the field is a list, and
 // notes its place if the field has room for one.
 func (c *compiler) assign(f reflect.Value, value any, pos config.Pos) {
+	if !f.IsValid() {
+		c.internal(fmt.Sprintf("no field for %v", reflect.TypeOf(value)))
+		return
+	}
 	elem := f.Type()
 	if f.Kind() == reflect.Slice {
 		elem = elem.Elem()
@@ -192,7 +198,7 @@ func (c *compiler) inherit() {
 		route := reflect.ValueOf(&c.cfg.Routes[i]).Elem()
 		for _, row := range c.routes[i].schema.Rows {
 			if row.Inherit != "" && c.routes[i].first(row.Name) == nil {
-				c.fields.of(route, row.Field).Set(c.fields.of(root, row.Inherit))
+				c.assign(c.fields.of(route, row.Field), c.fields.of(root, row.Inherit).Interface(), config.Pos{})
 			}
 		}
 	}

@@ -7,11 +7,12 @@ import "reflect"
 // list elements don't.
 type fieldIndex map[reflect.Type]map[string][]int
 
-// of returns the field with the tag. Pointers on the way are filled.
+// of returns the field with the tag, or the zero value if there is none.
+// Pointers on the way are filled.
 func (x fieldIndex) of(root reflect.Value, tag string) reflect.Value {
 	path, ok := x.tags(root.Type())[tag]
 	if !ok {
-		panic("schema: " + root.Type().String() + " has no field for " + tag)
+		return reflect.Value{}
 	}
 	f := root
 	for _, i := range path {

@@ -77,6 +77,9 @@ func (d *differ) block(b *schema.Block, path string, written map[string]config.P
 
 // sameValue compares two values as wholes, except for places.
 func sameValue(a, b reflect.Value) bool {
+	if !a.IsValid() {
+		return true
+	}
 	if a.Type() == reflect.TypeFor[config.Pos]() {
 		return true
 	}
