@@ -80,9 +80,12 @@ type conn struct {
 	// ones are being answered; rest has the first bytes of that message.
 	found fault
 	rest  []byte
+	// refused says that the answer is out. The server may add one of its own,
+	// to the head that broke off, but the sending side is closed by then.
+	refused bool
 
 	// broken says that a handler answers to a malformed body.
-	refused, broken, hijacked atomic.Bool
+	broken, hijacked atomic.Bool
 }
 
 // Read implements [net.Conn].
@@ -90,7 +93,7 @@ func (c *conn) Read(p []byte) (int, error) {
 	switch {
 	case c.hijacked.Load():
 		return c.readHijacked(p)
-	case c.refused.Load():
+	case c.refused:
 		return 0, io.EOF
 	case c.found != none:
 		return c.readFault(p)
@@ -148,7 +151,7 @@ func (c *conn) readHijacked(p []byte) (int, error) {
 // refuse answers the message with the fault and lets the server see the end of
 // the connection.
 func (c *conn) refuse() error {
-	c.refused.Store(true)
+	c.refused = true
 	refusal := c.found.refusal(c.RemoteAddr().String())
 	if c.options.Refused != nil {
 		c.options.Refused(refusal)
@@ -176,15 +179,6 @@ func (c *conn) Close() error {
 		c.linger()
 	}
 	return c.Conn.Close()
-}
-
-// Write implements [net.Conn]. After a refusal nothing more is sent: the server
-// would add an answer of its own to the head that broke off.
-func (c *conn) Write(p []byte) (int, error) {
-	if c.refused.Load() {
-		return 0, net.ErrClosed
-	}
-	return c.Conn.Write(p)
 }
 
 // CloseWrite half-closes the connection, as net/http does after some answers.

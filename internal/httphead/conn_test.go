@@ -171,8 +171,17 @@ func TestGoodRequestsInSmallPieces(t *testing.T) {
 // The refusal of a pipelined request waits for the answer to the one before,
 // which must not be disturbed either.
 func TestRefusalComesAfterTheAnswerBefore(t *testing.T) {
-	for name, apart := range map[string]bool{"in one write": false, "in two writes": true} {
-		t.Run(name, func(t *testing.T) {
+	const lineFeeds, tls = "GET / HTTP/1.1\nHost: h\n\n", "\x16\x03\x01\x02\x00"
+	for _, test := range []struct {
+		name, bad string
+		apart     bool
+	}{
+		{"in one write", lineFeeds, false},
+		{"in two writes", lineFeeds, true},
+		{"in one write, first byte", tls, false},
+		{"in two writes, first byte", tls, true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
 			entered, leave := make(chan struct{}), make(chan struct{})
 			addr, refusals := serve(t, func(w http.ResponseWriter, r *http.Request) {
 				_, _ = io.Copy(io.Discard, r.Body)
@@ -184,13 +193,12 @@ func TestRefusalComesAfterTheAnswerBefore(t *testing.T) {
 				_, _ = io.WriteString(w, "served")
 			})
 			c := dial(t, addr)
-			bad := "GET / HTTP/1.1\nHost: h\n\n"
-			if apart {
+			if test.apart {
 				send(t, c, post+"Content-Length: 2\r\n\r\nab")
 				<-entered
-				send(t, c, bad)
+				send(t, c, test.bad)
 			} else {
-				send(t, c, post+"Content-Length: 2\r\n\r\nab"+bad)
+				send(t, c, post+"Content-Length: 2\r\n\r\nab"+test.bad)
 				<-entered
 			}
 			if early := refusals(); len(early) != 0 {

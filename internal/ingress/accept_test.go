@@ -186,6 +186,9 @@ func TestHalfClosedClient(t *testing.T) {
 			t.Fatalf("answer %v", got)
 		}
 	}
+	if w.gate.canceled {
+		t.Error("a client could cancel what is being stored by closing its sending side")
+	}
 	if n := len(w.stored("/h")); n != 20 {
 		t.Errorf("stored %d, want 20", n)
 	}

@@ -37,8 +37,9 @@ var start = time.Unix(1764000000, 0)
 // gate is an Enqueuer in front of a queue that fails as a test wants.
 type gate struct {
 	Enqueuer
-	mu   sync.Mutex
-	fail error
+	mu       sync.Mutex
+	fail     error
+	canceled bool // whether any call could be canceled by the client
 }
 
 func (g *gate) failWith(err error) {
@@ -50,6 +51,7 @@ func (g *gate) failWith(err error) {
 func (g *gate) Enqueue(ctx context.Context, b queue.Batch) ([]string, error) {
 	g.mu.Lock()
 	err := g.fail
+	g.canceled = g.canceled || ctx.Done() != nil
 	g.mu.Unlock()
 	if err != nil {
 		return nil, err

@@ -31,9 +31,11 @@ func TestRefusalsAreSampled(t *testing.T) {
 	flood("/b", 50)
 	m.Advance(1)
 	flood("/c", 2)
+	m.Advance(time.Second)
+	flood("/d", 1)
 	lines := w.logs.FilterMessage("request refused").FilterField(field("reason", "not_found")).All()
-	if len(lines) != 2 {
-		t.Fatalf("%d lines, want 2", len(lines))
+	if len(lines) != 3 {
+		t.Fatalf("%d lines, want 3", len(lines))
 	}
 	first, second := lines[0].ContextMap(), lines[1].ContextMap()
 	if _, there := first["left_out"]; there || first["path"] != "/a" || first["status"] != int64(404) || first["method"] != "POST" {
@@ -42,10 +44,13 @@ func TestRefusalsAreSampled(t *testing.T) {
 	if second["left_out"] != int64(99) || second["path"] != "/c" || lines[1].Level != zap.WarnLevel {
 		t.Errorf("second line %v", second)
 	}
+	if third := lines[2].ContextMap(); third["left_out"] != int64(1) {
+		t.Errorf("third line %v", third)
+	}
 	if n := w.logs.FilterField(field("reason", "method_not_allowed")).Len(); n != 1 {
 		t.Errorf("%d lines of the other class", n)
 	}
-	if n := w.metric("hookaido_ingress_rejected_total"); n != 103 {
+	if n := w.metric("hookaido_ingress_rejected_total"); n != 104 {
 		t.Errorf("counted %v", n)
 	}
 }

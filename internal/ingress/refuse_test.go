@@ -49,6 +49,7 @@ func TestRefused(t *testing.T) {
 		{"badinput 75 two Authorization headers", post("/g", good+"Authorization: a\r\nAuthorization: b\r\n", "ab"), 401, "unauthorized", "auth", false},
 		{"stale", post("/c", canonicalHeaders("/c", "ab", "n", start.Add(-301*time.Second)), "ab"), 401, "unauthorized", "auth", false},
 		{"unsigned and large", post("/g", "", strings.Repeat("a", drainable+1)), 401, "unauthorized", "auth", true},
+		{"wrong and large", post("/g", good, strings.Repeat("a", drainable+1)), 401, "unauthorized", "auth", false},
 		{"unsigned in chunks", chunked("/g", "", "ab"), 401, "unauthorized", "auth", true},
 		{"badinput 39 bad chunk size", strings.Replace(chunked("/small", "", "ab"), "\r\n2\r\n", "\r\nzz\r\n", 1), 400, "bad_request", "policy", true},
 	}

@@ -135,6 +135,22 @@ func TestBodySchemes(t *testing.T) {
 	}
 }
 
+// What one request offered must not help the next, which meets it in the pool.
+func TestNothingIsLeftFromTheRequestBefore(t *testing.T) {
+	v, err := New(Options{Provider: config.GitHub, Keys: []secret.Value{secret.New([]byte(key))}, Clock: clock.NewManual(stripeNow)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 20 {
+		if _, got := verify(v, http.Header{"X-Hub-Signature-256": {"sha256=" + good}}, Signed{Body: []byte(body1)}); got != OK {
+			t.Fatalf("good: %v", got)
+		}
+		if _, got := verify(v, http.Header{"X-Hub-Signature-256": {"sha256=" + noBody}}, Signed{Body: []byte(body1)}); got != Mismatch {
+			t.Fatalf("wrong, after a good one: %v", got)
+		}
+	}
+}
+
 // C14: the provider's own header decides, whatever stands beside it.
 func TestGiteaIgnoresTheHubHeader(t *testing.T) {
 	h := http.Header{"X-Hub-Signature-256": {"sha256=" + good}, "X-Gitea-Signature": {good}}
