@@ -28,20 +28,24 @@ const (
 func (h *Handler) writeItems(c call, items []queue.Leased, waited time.Duration) {
 	payloads := 0
 	for i := range items {
-		payloads += base64.StdEncoding.EncodedLen(len(items[i].Payload))
+		payloads += encodedLen(&items[i])
 	}
 	if payloads > inlineBytes || waited > lateAnswer {
 		httpx.ExtendWrite(c.w, h.clock.Now(), time.Minute+time.Duration(payloads/slowestClient)*time.Second)
 	}
 	if payloads <= inlineBytes {
-		b := appendItems(c.buffers.out[:0], items, func(b []byte, item *queue.Leased) []byte {
-			return base64.StdEncoding.AppendEncode(b, item.Payload)
-		})
+		b := appendItems(c.buffers.out[:0], items, appendPayload)
 		httpx.WriteJSON(c.w, http.StatusOK, b)
 		c.buffers.out = b
 		return
 	}
 	h.streamItems(c, items, payloads)
+}
+
+func encodedLen(item *queue.Leased) int { return base64.StdEncoding.EncodedLen(len(item.Payload)) }
+
+func appendPayload(b []byte, item *queue.Leased) []byte {
+	return base64.StdEncoding.AppendEncode(b, item.Payload)
 }
 
 // streamItems sends an answer around payloads that are encoded on the way.
