@@ -89,9 +89,8 @@ func (b *bodies) read(x *exchange, h *hold, maxBody int64) ([]byte, *refusal) {
 		}
 		pace.keep(int64(len(body)))
 	}
+	// a body shorter than announced ends in an error of its own
 	switch {
-	case x.r.ContentLength > 0 && int64(len(body)) < want:
-		return nil, badBody(io.ErrUnexpectedEOF)
 	case int64(len(body)) > maxBody:
 		return nil, bodyTooLarge(maxBody)
 	case cap(body)-len(body) > len(body)/4:
