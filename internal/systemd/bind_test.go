@@ -97,6 +97,8 @@ func TestInUseAdvice(t *testing.T) {
 	must(t, os.WriteFile(filepath.Join(proc, "net/tcp6"), []byte(tcpTable), 0o600))
 	must(t, os.MkdirAll(filepath.Join(proc, "77/fd"), 0o700))
 	must(t, os.Symlink("socket:[5551]", filepath.Join(proc, "77/fd/9")))
+	must(t, os.WriteFile(filepath.Join(proc, "net/tcp"), []byte(tcpTable), 0o600))
+	must(t, os.Symlink("socket:[5552]", filepath.Join(proc, "77/fd/10")))
 	must(t, os.WriteFile(filepath.Join(proc, "77/comm"), []byte("we\x1bird\n"), 0o600))
 	if h, ok := holderOf(proc, 8080); !ok || h != (holder{77, "we ird"}) {
 		t.Errorf("got %+v, %v", h, ok)

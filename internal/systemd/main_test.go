@@ -112,6 +112,7 @@ func inheritIn(t *testing.T, files []*os.File, env ...string) childReport {
 	cmd := exec.Command(os.Args[0])
 	cmd.ExtraFiles = files
 	cmd.Env = append(slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "LISTEN_") }), childVar+"=report")
+	cmd.Env = append(cmd.Env, "GORACE=atexit_sleep_ms=0") // a race build waits a second at its end
 	cmd.Env = append(cmd.Env, env...)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()

@@ -156,9 +156,20 @@ func TestStatusIsSentWhenChangedAndNotTooOften(t *testing.T) {
 	if got := m.next(); got != "STATUS=depth 3" {
 		t.Errorf("after the interval systemd got %q, want the last text", got)
 	}
+	clk.Advance(2 * StatusInterval)
+	must(t, n.Status("depth 3"))
+	m.want() // however long ago, systemd has it
+	must(t, n.Status("depth 3b"))
+	m.want("STATUS=depth 3b")
+	must(t, n.Status("depth 3c"))
+	clk.AwaitTimers(1)
+	clk.Advance(StatusInterval)
+	if got := m.next(); got != "STATUS=depth 3c" {
+		t.Errorf("systemd got %q", got)
+	}
 	// Back to what systemd has: nothing to send.
 	must(t, n.Status("depth 4"))
-	must(t, n.Status("depth 3"))
+	must(t, n.Status("depth 3c"))
 	clk.AwaitTimers(1)
 	clk.Advance(StatusInterval)
 	must(t, n.Status("depth 5\nREADY=1\x1b[2J"))

@@ -126,6 +126,9 @@ func TestInheritRefusesWrongKinds(t *testing.T) { // badinput 122
 	gram, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: filepath.Join(dir, "g"), Net: "unixgram"})
 	must(t, err)
 	defer func() { must(t, gram.Close()) }()
+	packets, err := net.ListenUnix("unixpacket", &net.UnixAddr{Name: filepath.Join(dir, "p"), Net: "unixpacket"})
+	must(t, err)
+	defer func() { must(t, packets.Close()) }()
 	l := listenTCP(t, "tcp4", "127.0.0.1:0")
 	conn, err := net.Dial("tcp4", l.Addr().String())
 	must(t, err)
@@ -150,8 +153,9 @@ func TestInheritRefusesWrongKinds(t *testing.T) { // badinput 122
 		file *os.File
 		want string
 	}{
-		{"UDP", fileOf(t, udp), "is a UDP socket (IPv4)"},
-		{"Unix datagram", fileOf(t, gram), "is a Unix datagram socket"},
+		{"UDP", fileOf(t, udp), "is a UDP socket (IPv4), not a stream"},
+		{"Unix datagram", fileOf(t, gram), "is a Unix datagram socket, not a stream"},
+		{"Unix packets", fileOf(t, packets), "is a sequential packet socket (Unix), not a stream"},
 		{"connected", fileOf(t, conn.(*net.TCPConn)), "is a connected TCP socket (IPv4)"},
 		{"not listening", mute, "is a TCP socket (IPv4) that doesn't listen"},
 		{"regular file", plain, "is a regular file"},
@@ -236,6 +240,25 @@ func socketOptions(t *testing.T, f *os.File) (values [6]int) {
 		values[i] = v
 	}
 	return values
+}
+
+func TestTakeAndCloseGiveEachListenerOnce(t *testing.T) {
+	a, b := listenTCP(t, "tcp4", "127.0.0.1:0"), listenTCP(t, "tcp4", "127.0.0.1:0")
+	s := &Sockets{byName: map[string][]net.Listener{Pull: {a}, Metrics: {b}}}
+	if got := s.Take(Pull); len(got) != 1 || got[0] != a {
+		t.Errorf("took %v", got)
+	}
+	if got := s.Take(Pull); got != nil {
+		t.Errorf("took %v a second time", got)
+	}
+	if got := s.Leftover(); !slices.Equal(got, []string{"metrics (" + b.Addr().String() + ")"}) {
+		t.Errorf("left over: %v", got)
+	}
+	s.Close()
+	if _, err := b.Accept(); err == nil || len(s.Names()) != 0 {
+		t.Error("what nobody took is still open")
+	}
+	must(t, a.Close())
 }
 
 func TestNilSocketsAreEmpty(t *testing.T) {
