@@ -14,6 +14,7 @@ import (
 	"hookaido/internal/adminapi"
 	"hookaido/internal/config"
 	"hookaido/internal/ingress"
+	"hookaido/internal/observe"
 	"hookaido/internal/pull"
 	"hookaido/internal/pullapi"
 	"hookaido/internal/systemd"
@@ -153,7 +154,7 @@ const failedGrace = 2 * time.Second
 // for leaving.
 func (a *App) storeFailed(ctx context.Context) error {
 	err := a.store.Err()
-	a.logger.Error("queue_failed", zap.Error(err), zap.String("effect", "leaving, to start again on the recovered database"))
+	a.logger.Error("queue_failed", observe.Err(err), zap.String("effect", "leaving, to start again on the recovered database"))
 	a.notify(a.notifier.Status("queue failed: " + err.Error()))
 	t := a.opts.Clock.NewTimer(failedGrace)
 	defer t.Stop()
@@ -166,7 +167,7 @@ func (a *App) storeFailed(ctx context.Context) error {
 
 func (a *App) notify(err error) {
 	if err != nil {
-		a.logger.Debug("notify_failed", zap.Error(err))
+		a.logger.Debug("notify_failed", observe.Err(err))
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"hookaido/internal/config"
+	"hookaido/internal/observe"
 	"hookaido/internal/systemd"
 )
 
@@ -86,7 +87,7 @@ func (ls *listeners) addUnix(ctx context.Context, e *endpoint, opts Options) err
 	case opts.SocketRequired || !errors.As(err, &bind):
 		return failure(ExitUnavailable, "admin socket: %w", err)
 	default:
-		ls.logger.Warn("admin_socket_unavailable", zap.Error(err),
+		ls.logger.Warn("admin_socket_unavailable", observe.Err(err),
 			zap.String("effect", "hookaido reload and hookaido status can't reach this daemon"))
 		return nil
 	}

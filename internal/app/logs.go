@@ -29,7 +29,7 @@ func openLogs(opts Options, cfg *config.Config) (*logs, error) {
 	}
 	l := &logs{runtime: runtime}
 	if journalErr != nil {
-		runtime.Logger().Warn("journal_unavailable", zap.Error(journalErr))
+		runtime.Logger().Warn("journal_unavailable", observe.Err(journalErr))
 	}
 	if !set.AccessLog.Enabled {
 		return l, nil
@@ -62,13 +62,13 @@ func (l *logs) accessLogger() observe.AccessLogger {
 // reopen goes on in new files, for after a rotation.
 func (l *logs) reopen() {
 	if err := l.runtime.Reopen(); err != nil {
-		l.runtime.Logger().Error("log_reopen_failed", zap.String("log", "runtime"), zap.Error(err))
+		l.runtime.Logger().Error("log_reopen_failed", zap.String("log", "runtime"), observe.Err(err))
 	}
 	if l.access == nil {
 		return
 	}
 	if err := l.access.Reopen(); err != nil {
-		l.runtime.Logger().Error("log_reopen_failed", zap.String("log", "access"), zap.Error(err))
+		l.runtime.Logger().Error("log_reopen_failed", zap.String("log", "access"), observe.Err(err))
 	}
 }
 

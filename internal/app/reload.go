@@ -12,6 +12,7 @@ import (
 	"hookaido/internal/config"
 	"hookaido/internal/config/compile"
 	"hookaido/internal/config/syntax"
+	"hookaido/internal/observe"
 )
 
 // Reload takes the Hookaidofile anew: as a whole, or not at all. It implements
@@ -107,7 +108,7 @@ func (a *App) needsRestart(old, cfg *config.Config) error {
 func (a *App) reloadFor(ctx context.Context, trigger string) {
 	result, err := a.admin.Reload(ctx)
 	if err != nil {
-		a.logger.Error("config_reload_failed", zap.String("trigger", trigger), zap.Error(err))
+		a.logger.Error("config_reload_failed", zap.String("trigger", trigger), observe.Err(err))
 		return
 	}
 	a.logger.Info("config_reloaded_ok", zap.String("trigger", trigger), zap.Int64("generation", result.Generation),

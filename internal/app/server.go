@@ -118,7 +118,7 @@ func (a *App) stopServers() {
 		go func() {
 			defer func() { done <- struct{}{} }()
 			if err := s.http.Shutdown(ctx); err != nil && !errors.Is(err, net.ErrClosed) {
-				a.logger.Warn("requests_cut_off", zap.String("listener", s.name), zap.Error(err))
+				a.logger.Warn("requests_cut_off", zap.String("listener", s.name), observe.Err(err))
 				_ = s.http.Close() // what is left is cut off on purpose
 			}
 		}()

@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"hookaido/internal/admin"
+	"hookaido/internal/observe"
 	"hookaido/internal/systemd"
 )
 
@@ -29,7 +30,7 @@ func (a *App) stop(cause error) error {
 	a.stopServers()
 	err := a.store.Close()
 	if err != nil && cause == nil {
-		a.logger.Error("queue_close_failed", zap.Error(err))
+		a.logger.Error("queue_close_failed", observe.Err(err))
 		err = failure(ExitStorage, "close the queue: %w", err)
 	} else {
 		err = nil // it failed before, and that is told
@@ -55,7 +56,7 @@ func (a *App) startWatchdog(ctx context.Context, period time.Duration) {
 		Period: period, Clock: a.opts.Clock, Notifier: a.notifier, Alive: a.alive,
 		Report: func(stuck error) {
 			if stuck != nil {
-				a.logger.Error("watchdog_withheld", zap.Error(stuck))
+				a.logger.Error("watchdog_withheld", observe.Err(stuck))
 			} else {
 				a.logger.Info("watchdog_resumed")
 			}

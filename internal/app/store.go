@@ -9,6 +9,7 @@ import (
 
 	"hookaido/internal/config"
 	"hookaido/internal/ingress"
+	"hookaido/internal/observe"
 	"hookaido/internal/pull"
 	"hookaido/internal/queue"
 	"hookaido/internal/queue/memory"
@@ -57,7 +58,7 @@ func (a *App) openStore(ctx context.Context, cfg *config.Config) (store, error) 
 		Logger: a.logger.Named("queue"),
 		Notify: func(progress string) {
 			if err := a.notifier.ExtendTimeout(migrationGrace, progress); err != nil {
-				a.logger.Debug("notify_failed", zap.Error(err))
+				a.logger.Debug("notify_failed", observe.Err(err))
 			}
 		},
 	})

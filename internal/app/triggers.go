@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"hookaido/internal/clock"
+	"hookaido/internal/observe"
 )
 
 // quiet is how long the Hookaidofile must rest before a change is taken over,
@@ -83,7 +84,7 @@ func (w *fileWatch) run(ctx context.Context, changed chan<- struct{}) {
 			if !open {
 				return
 			}
-			w.logger.Warn("watch_error", zap.Error(err))
+			w.logger.Warn("watch_error", observe.Err(err))
 		case <-w.timer.C():
 			select {
 			case changed <- struct{}{}:
