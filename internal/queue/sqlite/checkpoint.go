@@ -67,7 +67,7 @@ func (k *keeper) round() (more bool, err error) {
 	if err != nil || more || !idle {
 		return more, err
 	}
-	return false, k.resizeLog()
+	return false, k.shrinkLog()
 }
 
 // vacuum gives free pages back to the file system, a few at a time.
@@ -96,48 +96,51 @@ func (k *keeper) vacuum(idle, low bool) (more bool, err error) {
 	return err == nil && (idle || low), err
 }
 
-// resizeLog brings the file of the WAL to the size to start from: small, but
-// not empty, because writing to blocks that exist is quicker than growing.
-func (k *keeper) resizeLog() error {
-	keep := min(k.s.disk.logLimit/4, 4*mib)
-	info, err := os.Stat(k.s.path + "-wal")
-	if err != nil {
-		return err
-	}
-	if size := info.Size(); size >= keep/2 && size <= 2*keep {
+// leastLog is the size, in octets, to which the file of a WAL grows at first.
+const leastLog = 256 * kib
+
+// growLog doubles the file of the WAL, up to what it is allowed under load.
+// Writing to blocks that exist is much quicker than growing: a sync need not
+// commit a new size.
+func (k *keeper) growLog() error {
+	if k.s.disk.low.Load() {
 		return nil
 	}
+	return k.task((*writer).extendLog)
+}
+
+// shrinkLog empties the file of the WAL if it is larger than it need be, which
+// happens when a reader kept it from starting over.
+func (k *keeper) shrinkLog() error {
+	info, err := os.Stat(k.s.path + "-wal")
+	if err != nil || info.Size() <= 2*k.s.disk.logRoom() {
+		return err
+	}
 	return k.task(func(w *writer) error {
-		if err := k.c.exec("PRAGMA wal_checkpoint(TRUNCATE)"); err != nil {
-			return err
-		}
-		if err := w.readLog(); err != nil || w.logPages > 0 {
-			return err // a reader is in the way
-		}
-		if low := k.s.disk.low.Load(); low {
-			return nil
-		}
-		return w.growLog(keep)
+		err := k.c.exec("PRAGMA wal_checkpoint(TRUNCATE)")
+		w.logFile = 0
+		return errors.Join(err, w.readLog())
 	})
 }
 
-// growLog writes zeros to an empty WAL. SQLite takes them for the end of the
-// log. The lock keeps other programs from writing at the same time.
-func (w *writer) growLog(size int64) (err error) {
+// extendLog writes zeros behind the end of the WAL. SQLite takes them for the
+// end of the log. The lock keeps other programs from writing at the same time.
+func (w *writer) extendLog() (err error) {
 	if err := w.sql.begin.step(); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, w.c.exec("ROLLBACK")) }()
-	if err := w.readLog(); err != nil || w.logPages > 0 {
-		return err
-	}
 	f, err := os.OpenFile(w.s.path+"-wal", os.O_WRONLY|unix.O_NOFOLLOW, 0)
 	if err != nil {
 		return err
 	}
-	err = fillZeros(f, 0, size)
-	if errors.Is(err, unix.ENOSPC) {
-		err = f.Truncate(0)
+	info, err := f.Stat()
+	if err == nil {
+		size := info.Size()
+		w.logFile = max(size, min(max(2*size, leastLog), w.s.disk.logRoom()))
+		if err = fillZeros(f, size, w.logFile); errors.Is(err, unix.ENOSPC) {
+			err = f.Truncate(size)
+		}
 	}
-	return errors.Join(err, f.Sync(), f.Close())
+	return errors.Join(err, f.Close())
 }

@@ -40,9 +40,13 @@ func newDiskGuard(path string, log *zap.Logger) (*diskGuard, error) {
 	// a share of the disk, within sensible bounds
 	d.floor = min(max(total/16, 512*kib), 64*mib)
 	d.reserve = min(total/24, 16*mib)
-	d.logLimit = min(max(total/32, 128*kib), 16*mib)
+	d.logLimit = min(max(total/48, 128*kib), 8*mib)
 	return d, nil
 }
+
+// logRoom is the size of the WAL's file that is kept for good: the writer goes
+// on while the log is written back.
+func (d *diskGuard) logRoom() int64 { return d.logLimit + d.logLimit/2 }
 
 // space returns the size of the file system and what is free for us.
 func (d *diskGuard) space() (total, free int64, err error) {

@@ -188,7 +188,7 @@ type fileID struct{ dev, ino uint64 }
 
 func rememberFiles(path string) (*fileSet, error) {
 	s := &fileSet{}
-	for _, suffix := range []string{"", "-wal", "-shm"} {
+	for _, suffix := range []string{"", "-wal"} {
 		id, err := identify(path + suffix)
 		if err != nil {
 			return nil, err

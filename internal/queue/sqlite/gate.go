@@ -40,10 +40,10 @@ func newCall(weight int, synced bool) call {
 
 func (c *call) base() *call { return c }
 
-// gate decides who works on the write connection, and with what. The caller
-// that finds it idle does the work itself, which saves two switches between
-// goroutines; while it is busy operations gather, and the store's goroutine
-// takes them over in batches.
+// gate decides who works on the write connection, and with what. A caller that
+// finds it idle, and seems to be alone, does the work itself, which saves two
+// switches between goroutines; otherwise operations gather, and the store's
+// goroutine takes them over in batches.
 type gate struct {
 	mu      sync.Mutex
 	idle    sync.Cond // signals that busy became false
@@ -51,6 +51,7 @@ type gate struct {
 	parked  map[string][]*leaseOp // by route, in order of arrival
 	busy    bool
 	again   bool // time has passed: look again at leases and due messages
+	last    int  // operations in the last batch
 	closed  bool
 	kick    chan struct{} // hands busy over to the store's goroutine
 }
@@ -82,6 +83,7 @@ func (g *gate) take() []operation {
 		g.pending = g.pending[n:]
 	}
 	g.again = false
+	g.last = n
 	return batch
 }
 
@@ -101,7 +103,8 @@ func (s *Store) submit(o operation, mayWork bool) error {
 		return nil
 	}
 	g.busy = true
-	if !mayWork {
+	// where others are about, the switch gives them time to join the batch
+	if !mayWork || g.last > 1 {
 		g.mu.Unlock()
 		g.kick <- struct{}{}
 		return nil

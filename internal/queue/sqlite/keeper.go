@@ -30,6 +30,7 @@ type keeper struct {
 	c       *conn
 	asked   chan struct{} // to write back
 	roused  chan struct{} // from rest
+	cramped chan struct{} // the file of the WAL will soon be filled
 	batches atomic.Int64  // that committed something
 	resting atomic.Bool   // the timer is off until the next commit
 	seen    int64         // batches at the last round
@@ -44,7 +45,10 @@ func newKeeper(s *Store) (*keeper, error) {
 	if err := c.exec("PRAGMA busy_timeout = 20; PRAGMA wal_autocheckpoint = 0; PRAGMA synchronous = FULL"); err != nil {
 		return nil, errors.Join(err, c.close())
 	}
-	return &keeper{s: s, c: c, asked: make(chan struct{}, 1), roused: make(chan struct{}, 1)}, nil
+	return &keeper{
+		s: s, c: c, asked: make(chan struct{}, 1), roused: make(chan struct{}, 1),
+		cramped: make(chan struct{}, 1),
+	}, nil
 }
 
 // committed notes a commit: it measures the WAL and asks for a checkpoint when
@@ -63,6 +67,9 @@ func (w *writer) committed() {
 	}
 	if k.resting.CompareAndSwap(true, false) {
 		signal(k.roused)
+	}
+	if used := w.logPages * pageSize; 2*used > w.logFile && w.logFile < w.s.disk.logRoom() {
+		signal(k.cramped)
 	}
 }
 
@@ -93,6 +100,10 @@ func (k *keeper) run() {
 		case <-k.asked:
 			k.writeBack()
 			timer.Reset(keepEvery)
+		case <-k.cramped:
+			if err := k.growLog(); err != nil {
+				k.report(err)
+			}
 		case <-k.roused:
 			timer.Reset(keepEvery)
 		case <-timer.C():

@@ -55,16 +55,3 @@ func enqueue(t testing.TB, s *Store, messages ...queue.NewMessage) []string {
 	}
 	return ids
 }
-
-func TestSmoke(t *testing.T) {
-	s := open(t, Options{})
-	ids := enqueue(t, s, message("/a", "one"), message("/a", "two"))
-	t.Log(ids)
-	got, err := s.Dequeue(t.Context(), queue.DequeueRequest{Route: "/a", Max: 10, TTL: time.Minute})
-	t.Log(got, err)
-	c, err := s.Settle(t.Context(), queue.SettleRequest{LeaseIDs: []string{got[0].LeaseID, got[1].LeaseID}, Action: queue.Ack})
-	t.Log(c, err)
-	st, err := s.Stats(t.Context())
-	t.Log(st, err)
-	t.Log(s.Ping(t.Context()))
-}

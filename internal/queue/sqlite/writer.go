@@ -28,6 +28,7 @@ type writer struct {
 	full     bool  // synchronous is FULL, not NORMAL
 	wakeAt   int64 // when the store's timer fires; never if it is not set
 	logPages int64 // pages in the WAL after the last commit
+	logFile  int64 // size of the WAL's file, in octets, if we grew it
 	behind   int64 // of these, pages not yet in the database
 
 	now int64 // of the batch

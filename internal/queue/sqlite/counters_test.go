@@ -1,0 +1,151 @@
+package sqlite
+
+import (
+	"database/sql/driver"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"hookaido/internal/clock"
+	"hookaido/internal/queue"
+)
+
+// checkCounters compares the counters, in memory and in the table, with the
+// messages.
+func checkCounters(t *testing.T, s *Store) {
+	t.Helper()
+	must(t, s.keeper.task(func(w *writer) error {
+		counted := map[int64]counts{}
+		st, err := w.c.prepare("SELECT lane, state, count(*) FROM message GROUP BY lane, state")
+		if err != nil {
+			return err
+		}
+		err = st.each(func(v []driver.Value) error {
+			c := counted[v[0].(int64)]
+			c[v[1].(int64)] = v[2].(int64)
+			counted[v[0].(int64)] = c
+			return nil
+		})
+		w.c.drop(st)
+		if err != nil {
+			return err
+		}
+		var total counts
+		err = w.sql.selectLanes.each(func(v []driver.Value) error {
+			ln := w.lanes.byID[v[0].(int64)]
+			stored := counts{v[3].(int64), v[4].(int64), v[5].(int64), v[6].(int64), v[7].(int64)}
+			if want := counted[ln.id]; ln.count != want || stored != want || ln.saved != want {
+				t.Errorf("lane %s %s: memory %v, table %v, messages %v", ln.route, ln.target, ln.count, stored, want)
+			}
+			for state, n := range ln.count {
+				total[state] += n
+			}
+			return nil
+		})
+		if total != w.lanes.total {
+			t.Errorf("totals %v, lanes %v", w.lanes.total, total)
+		}
+		return err
+	}))
+	bodies, err := s.keeper.c.integer("SELECT (SELECT count(*) FROM message) - (SELECT count(*) FROM body)")
+	must(t, err)
+	if bodies != 0 {
+		t.Errorf("%d messages without a body", bodies)
+	}
+}
+
+// shuffle does n random operations.
+func shuffle(t *testing.T, s *Store, m *clock.Manual, r *rand.Rand, n int) {
+	t.Helper()
+	var leases []string
+	for range n {
+		route := fmt.Sprint("/r", r.IntN(3))
+		switch r.IntN(5) {
+		case 0, 1:
+			x := message(route, "x")
+			x.ReceivedAt = m.Now()
+			_, _ = s.Enqueue(t.Context(), queue.Batch{Messages: []queue.NewMessage{x, x}}) // full is fine
+		case 2:
+			got, err := s.Dequeue(t.Context(), queue.DequeueRequest{Route: route, Max: 3, TTL: time.Duration(1 + r.IntN(int(time.Minute)))})
+			must(t, err)
+			for _, l := range got {
+				leases = append(leases, l.LeaseID)
+			}
+		case 3:
+			if len(leases) > 0 {
+				id := leases[r.IntN(len(leases))]
+				_, err := s.Settle(t.Context(), queue.SettleRequest{
+					LeaseIDs: []string{id, id}, Action: queue.Action(1 + r.IntN(3)), Delay: time.Duration(r.IntN(int(time.Minute))),
+				})
+				must(t, err)
+			}
+		case 4:
+			m.Advance(time.Duration(r.IntN(int(5 * time.Second))))
+		}
+	}
+}
+
+func TestCountersAgreeWithTheTable(t *testing.T) {
+	for _, policy := range []queue.DropPolicy{queue.Reject, queue.DropOldest} {
+		m := clock.NewManual(start)
+		s := open(t, Options{Clock: m, Limits: queue.Limits{MaxDepth: 50, DropPolicy: policy}})
+		r := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // a test that repeats
+		for range 20 {
+			shuffle(t, s, m, r, 50)
+			checkCounters(t, s)
+		}
+	}
+}
+
+// A batch that fails leaves nothing behind, in memory or on disk.
+func TestFailedBatchIsUndone(t *testing.T) {
+	m := clock.NewManual(start)
+	s := open(t, Options{Clock: m})
+	shuffle(t, s, m, rand.New(rand.NewPCG(3, 4)), 100) //nolint:gosec // as above
+	before := depth(t, s)
+	blocker, err := connect(t.Context(), s.path, readWrite)
+	must(t, err)
+	must(t, s.keeper.task(func(w *writer) error { return w.c.exec("PRAGMA busy_timeout = 10") }))
+	must(t, blocker.exec("BEGIN IMMEDIATE"))
+	for _, route := range []string{"/r0", "/new"} {
+		_, err := s.Enqueue(t.Context(), queue.Batch{Messages: []queue.NewMessage{message(route, "x")}})
+		if err == nil {
+			t.Fatal("committed under the lock of another")
+		}
+	}
+	if _, err := s.Dequeue(t.Context(), queue.DequeueRequest{Route: "/r1", Max: 5, TTL: time.Minute}); err == nil {
+		t.Fatal("leased under the lock of another")
+	}
+	must(t, blocker.exec("ROLLBACK"))
+	must(t, blocker.close())
+	checkCounters(t, s)
+	if after := depth(t, s); after != before {
+		t.Errorf("%d messages queued after the failures, %d before", after, before)
+	}
+	enqueue(t, s, message("/new", "x"))
+	checkCounters(t, s)
+}
+
+func TestClaimsArePruned(t *testing.T) {
+	m := clock.NewManual(start)
+	s := open(t, Options{Clock: m})
+	for i := range 100 {
+		_, err := s.Enqueue(t.Context(), queue.Batch{
+			Messages: []queue.NewMessage{message("/a", "x")},
+			Claims:   []queue.Claim{{Key: [16]byte{byte(i)}, Until: m.Now().Add(time.Minute)}},
+		})
+		must(t, err)
+		m.Advance(time.Second)
+	}
+	m.Advance(time.Hour)
+	for range 100 {
+		enqueue(t, s, message("/a", "x"))
+		m.Advance(2 * time.Second)
+	}
+	rows, err := s.keeper.c.integer("SELECT count(*) FROM claim")
+	must(t, err)
+	if rows != 0 || len(s.w.claims.until) != 0 {
+		t.Errorf("%d rows and %d claims are left", rows, len(s.w.claims.until))
+	}
+}

@@ -1,0 +1,55 @@
+package sqlite
+
+import (
+	"database/sql/driver"
+	"strings"
+	"testing"
+
+	"hookaido/internal/queue"
+)
+
+// TestPlans pins how SQLite finds the rows of each statement on a deep queue: a
+// scan, or a sort, would make the cost grow with the depth.
+func TestPlans(t *testing.T) {
+	s := open(t, Options{})
+	for range 5 {
+		batch := make([]queue.NewMessage, 1000)
+		for i := range batch {
+			batch[i] = message("/a", "x")
+		}
+		enqueue(t, s, batch...)
+	}
+	must(t, s.w.c.exec("ANALYZE"))
+	byKey := "SEARCH message USING INTEGER PRIMARY KEY (rowid=?)"
+	for sql, want := range map[string]string{
+		sqlFindChosen:     "SEARCH message USING COVERING INDEX message_chosen (chosen=?)",
+		sqlReady:          "SEARCH message USING INDEX message_ready (lane=? AND due<?)",
+		sqlFirstDue:       "SEARCH message USING COVERING INDEX message_ready (lane=?)",
+		sqlExpired:        "SEARCH message USING INDEX message_leased (due<?)",
+		sqlFirstEnd:       "SCAN message USING COVERING INDEX message_leased", // stops at the first
+		sqlOldest:         "SEARCH message USING INTEGER PRIMARY KEY (rowid>?)",
+		sqlByKey + "?,?)": byKey, sqlLease: byKey, sqlRequeue: byKey, sqlTakeBack: byKey, sqlSweep: byKey,
+		sqlExtend: byKey, sqlBury: byKey, sqlForget: byKey, sqlDelete + "?,?)": byKey,
+		sqlDeleteB + "?,?)": "SEARCH body USING INTEGER PRIMARY KEY (rowid=?)",
+		sqlBodies + "?,?)":  "SEARCH body USING INTEGER PRIMARY KEY (rowid=?)",
+		sqlUpdateLane:       "SEARCH lane USING INTEGER PRIMARY KEY (rowid=?)",
+		sqlSomeClaims:       "SEARCH claim USING INTEGER PRIMARY KEY (rowid>?)",
+		sqlDeleteClaims:     "SEARCH claim USING INTEGER PRIMARY KEY (rowid=?)",
+		sqlShiftQueued:      "SEARCH message USING INDEX message_ready (lane=? AND due>?)",
+		sqlFirstQueued:      "SEARCH message USING INDEX message_ready (lane=?)",
+	} {
+		st, err := s.w.c.prepare("EXPLAIN QUERY PLAN " + sql)
+		must(t, err)
+		var plan []string
+		args := make([]driver.Value, len(st.args))
+		must(t, st.each(func(row []driver.Value) error {
+			plan = append(plan, row[3].(string))
+			return nil
+		}, args...))
+		s.w.c.drop(st)
+		all := strings.Join(plan, "; ")
+		if !strings.Contains(all, want) || strings.Contains(all, "TEMP B-TREE") {
+			t.Errorf("%s\nplan: %s\nwant: %s", sql, all, want)
+		}
+	}
+}
