@@ -190,6 +190,16 @@ func TestExpansionIsBounded(t *testing.T) {
 	}
 }
 
+// TestFilesAreBounded puts the same large file into one value twice.
+func TestFilesAreBounded(t *testing.T) {
+	opts := testOptions()
+	opts.ReadFile = func(string) ([]byte, error) { return make([]byte, maxIncluded), nil }
+	_, diags := Source("f", []byte("vars { A \"{file./x}{file./x}\" }\n"+minimal), opts)
+	if len(diags) != 1 || diags[0].Code != syntax.CodeTooLong {
+		t.Errorf("got %s", syntax.Render(diags))
+	}
+}
+
 func TestUntrustedCompileReachesNothing(t *testing.T) {
 	src := pullAPI + `/a { max_body {$SIZE:1mb} auth hmac env:K pull { path "/x{$SET}{env.SET}{file./etc/name}" } }`
 	cfg, diags := Source("f", []byte(src), Options{})
@@ -286,6 +296,11 @@ func TestRestartChanges(t *testing.T) {
 				t.Errorf("-want +got:\n%s", diff)
 			}
 		})
+	}
+	withoutPull := *base
+	withoutPull.Routes = []config.Route{{Path: "/a", Queue: config.SQLite}}
+	if got := RestartChanges(base, &withoutPull); len(got) != 1 || got[0].Directive != "route.pull" {
+		t.Errorf("the last pull route goes: %v", got)
 	}
 	back := RestartChanges(compiled(t, "queue_limits { max_depth 1 }\n"+minimal), base)
 	if len(back) != 1 || back[0].String() != "queue_limits.max_depth is no longer written: the change needs a restart" {
