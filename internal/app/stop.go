@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"time"
 
-	"go.uber.org/zap"
 
 	"hookaido/internal/admin"
 	"hookaido/internal/observe"
