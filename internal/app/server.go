@@ -56,7 +56,7 @@ func (a *App) startServer(e *endpoint, component string, handler http.Handler) {
 	a.servers = append(a.servers, s)
 	for _, l := range e.listeners {
 		strict := httphead.Listen(httpx.LimitListener(l, maxConnections), httphead.Options{
-			Now: a.opts.Clock.Now, Refused: a.logRefusal(component),
+			Now: a.opts.Clock.Now, Refused: a.refusedHead(component),
 		})
 		go func() {
 			if err := s.http.Serve(strict); !errors.Is(err, http.ErrServerClosed) {
@@ -69,14 +69,16 @@ func (a *App) startServer(e *endpoint, component string, handler http.Handler) {
 	}
 }
 
-// logRefusal gives requests that never reach a handler their access line.
-func (a *App) logRefusal(component string) func(httphead.Refusal) {
-	logger := a.logs.accessLogger()
-	if logger == nil {
-		return nil
-	}
+// refusedHead counts and logs requests that never reach a handler.
+func (a *App) refusedHead(component string) func(httphead.Refusal) {
+	access := a.logs.accessLogger()
 	return func(r httphead.Refusal) {
-		logger.Log(&observe.AccessLine{Component: component, Status: r.Status, RemoteAddr: r.RemoteAddr, Reason: r.Code})
+		if component == componentIngress {
+			a.ingress.RefusedHead(r.Status, r.RemoteAddr)
+		}
+		if access != nil {
+			access.Log(&observe.AccessLine{Component: component, Status: r.Status, RemoteAddr: r.RemoteAddr, Reason: r.Code})
+		}
 	}
 }
 

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"time"
 
-
 	"hookaido/internal/admin"
 	"hookaido/internal/observe"
 	"hookaido/internal/systemd"

@@ -56,7 +56,7 @@ var mayImport = map[string][]string{
 
 // testOnly may be imported by the tests of any package.
 var testOnly = []string{
-	"queue/queuetest", "queue/memory", "queue/sqlite", "clock", "secret", "observe", "config", "config/compile", "config/syntax", "auth",
+	"queue/queuetest", "queue/memory", "queue/sqlite", "clock", "secret", "observe", "config", "config/compile", "config/syntax", "auth", "queue",
 }
 
 func TestImportsPointDown(t *testing.T) {
