@@ -36,6 +36,8 @@ type App struct {
 	servers  []*server
 	watchdog *systemd.Watchdog
 	broken   chan error // a server that ended by itself
+	// inherited is set if systemd passed any of the listeners.
+	inherited bool
 
 	mu         sync.Mutex // guards what a reload replaces
 	config     *config.Config
@@ -91,6 +93,7 @@ func (a *App) start(ctx context.Context) error {
 	for _, left := range sockets.Leftover() {
 		a.logger.Warn("socket_not_served", zap.String("socket", left))
 	}
+	a.inherited = endpoints.inherited()
 	a.startServers(endpoints)
 	a.startWatchdog(ctx, period)
 	a.admin.SetPhase(admin.Ready)

@@ -165,3 +165,8 @@ func (ls *listeners) openAll(ctx context.Context, cfg *config.Config, opts Optio
 
 // endpoints are all that the daemon serves.
 type endpoints struct{ ingress, pull, admin, metrics *endpoint }
+
+// inherited reports whether systemd passed any of the listeners.
+func (es *endpoints) inherited() bool {
+	return es.ingress.inherited+es.pull.inherited+es.admin.inherited+es.metrics.inherited > 0
+}

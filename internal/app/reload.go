@@ -89,7 +89,7 @@ func (a *App) needsRestart(old, cfg *config.Config) error {
 	for _, c := range changes {
 		message := c.Directive + " changes only with a restart"
 		lines = append(lines, fmt.Sprintf("%s: error: %s", c.Pos, message))
-		sockets = sockets || strings.HasSuffix(c.Directive, ".listen")
+		sockets = sockets || a.inherited && strings.HasSuffix(c.Directive, ".listen")
 		refusal.Diagnostics = append(refusal.Diagnostics, admin.Diagnostic{
 			File: c.Pos.File, Line: c.Pos.Line, Column: c.Pos.Column, Severity: "error", Message: message,
 			Hint: "systemctl restart hookaido",
