@@ -18,8 +18,8 @@ for round in 1 2 3 4; do
 	is "the admin socket's file survives round $round" "$(stat -c %i /run/hookaido/admin.sock)" "$inode"
 done
 wait $load
-line=$(head -n 1 /tmp/load)
-printf '  load: %s\n' "$line"
+line=$(cat /tmp/load)
+sed "s/^/  load: /" /tmp/load
 is "refused connections" "$(value refused "$line")" 0
 is "reset connections" "$(value reset "$line")" 0
 is "other failures" "$(value failed "$line")" 0

@@ -18,8 +18,8 @@ sleep 2
 succeeds "apt-get install of the next version under load" install_deb next.deb
 hasnt "the scripts print nothing of their own" "$output" 'Warning|Failed|Created symlink|is not active'
 wait $load
-line=$(head -n 1 /tmp/load)
-printf '  load: %s\n' "$line"
+line=$(cat /tmp/load)
+sed "s/^/  load: /" /tmp/load
 is "refused, reset, failed" "$(value refused "$line") $(value reset "$line") $(value failed "$line")" "0 0 0"
 is "accepted" "$(value accepted "$line")" 2000
 [ "$(installed)" != "$old" ] || bad "the version is still $old"
@@ -74,6 +74,7 @@ chmod 600 $secrets/github-webhook
 succeeds "systemctl restart when it is back" systemctl restart hookaido
 all_active
 
+export DPKG_MAINTSCRIPT_PACKAGE=hookaido
 for argument in "abort-upgrade 0.1.0-1" "abort-remove" "abort-deconfigure" "triggered x"; do
 	succeeds "postinst $argument" /var/lib/dpkg/info/hookaido.postinst $argument
 	is "what it printed" "$output" ""

@@ -9,7 +9,7 @@ pid=$(main_pid)
 timeout 4 strace -f -qq -y -e trace=fdatasync,fsync,pwrite64,write,sendto,writev -s 40 -o /tmp/trace -p "$pid" &
 tracer=$!
 sleep 1.5
-is "a webhook under strace" "$(post '{"number":0}')" 202
+is "a webhook under strace" "$(post '{"number":-1}')" 202
 wait $tracer
 synced() {
 	awk '
@@ -36,11 +36,11 @@ within 15 "the process leaves" gone
 within 15 "the service is ready again" ready
 has "its exit code was 74" "$(journalctl -q -u hookaido -o cat)" 'code=exited, status=74'
 wait $load
-line=$(head -n 1 /tmp/load)
-printf '  load: %s\n' "$line"
+line=$(cat /tmp/load)
+sed "s/^/  load: /" /tmp/load
 is "refused connections" "$(value refused "$line")" 0
 is "answers but 202 and 503" "$(value other "$line")" 0
-succeeds "every 202 is in the queue" /lab/pkg/load drain -url $pull -token-file $secrets/pull-token -want <(cat /tmp/accepted; echo 0)
+succeeds "every 202 is in the queue" /lab/pkg/load drain -url $pull -token-file $secrets/pull-token -want <(cat /tmp/accepted; echo -1)
 printf '  queue: %s\n' "$output"
 is "messages that came twice" "$(value doubled "$output")" 0
 all_active

@@ -14,10 +14,11 @@ sign() {
 	printf 'X-Hub-Signature-256: sha256=%s' "$(printf '%s' "$1" | openssl dgst -sha256 -hmac "$secret" | sed 's/.* //')"
 }
 
-# call CURL-ARGUMENT...: prints the status; the answer's body is in /tmp/answer
+# call CURL-ARGUMENT...: prints the status; the body of the answer is in
+# /tmp/answer, its head in /tmp/head
 call() {
 	: >/tmp/answer
-	curl -sS --max-time 15 -o /tmp/answer -w '%{http_code}' "$@"
+	curl -sS --max-time 15 -o /tmp/answer -D /tmp/head -w '%{http_code}' "$@"
 }
 
 # post BODY: sends it signed
