@@ -97,6 +97,7 @@ func TestCallsOverTCPCarryTheToken(t *testing.T) {
 func TestRefusedReload(t *testing.T) {
 	body, status := "", 0
 	socket := daemon(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Location", "/elsewhere") // not to be followed with a token
 		w.WriteHeader(status)
 		fmt.Fprintln(w, body)
 	})

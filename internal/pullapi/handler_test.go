@@ -269,6 +269,36 @@ func TestLargeAnswerIsStreamed(t *testing.T) {
 	}
 }
 
+// deadlines is a client whose write deadlines are noted.
+type deadlines struct {
+	http.ResponseWriter
+	set []time.Time
+}
+
+func (d *deadlines) SetWriteDeadline(t time.Time) error { d.set = append(d.set, t); return nil }
+
+func TestLateAndLargeAnswersGetTime(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		size   int
+		waited time.Duration
+		want   []time.Time
+	}{
+		{"small and soon", 1000, lateAnswer, nil},
+		{"late", 1000, lateAnswer + 1, []time.Time{start.Add(time.Minute)}},
+		{"large", 3 * slowestClient * 100, 0, []time.Time{start.Add(time.Minute + 400*time.Second)}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := &deadlines{ResponseWriter: httptest.NewRecorder()}
+			h := New(Options{Clock: clock.NewManual(start), Logger: zap.NewNop()})
+			h.writeItems(call{w: w, buffers: &buffers{}}, []queue.Leased{{Payload: make([]byte, test.size)}}, test.waited)
+			if diff := cmp.Diff(test.want, w.set); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
 func TestStreamedAndInlineAnswersAreTheSame(t *testing.T) {
 	items := []queue.Leased{{ID: "a", Payload: []byte(strings.Repeat("z", 3*chunkBytes+1))}, {ID: "b"}, {ID: "c", Payload: []byte("q")}}
 	payloads := 0
