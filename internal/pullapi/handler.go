@@ -14,12 +14,14 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"go.uber.org/zap"
 
 	"hookaido/internal/clock"
 	"hookaido/internal/httpx"
 	"hookaido/internal/pull"
+	"hookaido/internal/queue"
 )
 
 // Options are what a [Handler] is made of.
@@ -40,8 +42,8 @@ type Handler struct {
 	logger  *zap.Logger
 	scratch sync.Pool
 
-	mu      sync.Mutex
-	lastErr string // the failure that was logged last
+	// failure is the last failure of the queue, nil since it works again.
+	failure atomic.Pointer[string]
 }
 
 // New makes a handler.
@@ -130,12 +132,19 @@ const statusClientGone = 499
 // logFailure logs a failure when it is another one than the last.
 func (h *Handler) logFailure(what string, err error) {
 	text := err.Error()
-	h.mu.Lock()
-	known := h.lastErr == text
-	h.lastErr = text
-	h.mu.Unlock()
-	if !known {
+	var cause *queue.UnavailableError
+	if errors.As(err, &cause) {
+		text = cause.Error() // the same for all operations and routes
+	}
+	if last := h.failure.Swap(&text); last == nil || *last != text {
 		h.logger.Error("the queue failed a worker", zap.String("operation", what), zap.Error(err))
+	}
+}
+
+// works notes that the queue did what it was asked.
+func (h *Handler) works() {
+	if h.failure.Load() != nil && h.failure.Swap(nil) != nil {
+		h.logger.Info("the queue serves workers again")
 	}
 }
 

@@ -414,11 +414,38 @@ func TestBrokenStore(t *testing.T) {
 			t.Errorf("%s: Retry-After %q", test.operation, retry)
 		}
 	}
-	a.logs.TakeAll()
-	for range 5 {
+	if n := a.logs.FilterMessage("the queue failed a worker").Len(); n != 1 {
+		t.Errorf("the same failure was logged %d times, want 1", n)
+	}
+}
+
+func TestFailureIsLoggedAgainAfterRecovery(t *testing.T) {
+	a := newAPI(t)
+	q := &flaky{Queue: a.store}
+	a.serve(q)
+	for _, broken := range []bool{true, true, false, false, true} {
+		q.broken = broken
 		a.post("dequeue", "")
 	}
-	if n := a.logs.Len(); n > 1 {
-		t.Errorf("the same failure was logged %d times", n)
+	var got []string
+	for _, line := range a.logs.All() {
+		got = append(got, line.Message)
 	}
+	want := []string{"the queue failed a worker", "the queue serves workers again", "the queue failed a worker"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// flaky is a queue that is broken now and then.
+type flaky struct {
+	pull.Queue
+	broken bool
+}
+
+func (f *flaky) Dequeue(ctx context.Context, req queue.DequeueRequest) ([]queue.Leased, error) {
+	if f.broken {
+		return nil, &queue.UnavailableError{Cause: errors.New("disk I/O error")}
+	}
+	return f.Queue.Dequeue(ctx, req)
 }

@@ -26,6 +26,7 @@ func (h *Handler) dequeue(c call) {
 			Detail: "dequeue is temporarily unavailable", RetryAfter: httpx.RetryAfter})
 		return
 	}
+	h.works()
 	h.writeItems(c, items, h.clock.Monotonic()-began)
 }
 
@@ -116,9 +117,12 @@ func (h *Handler) nack(c call) {
 
 func (h *Handler) settle(c call, req pull.SettleRequest) {
 	result, err := h.service.Settle(c.r.Context(), c.endpoint, req)
-	switch {
-	case err != nil:
+	if err != nil {
 		h.refuse(c, err, leaseFailure(req.Action))
+		return
+	}
+	h.works()
+	switch {
 	case !result.Batch && len(result.Conflicts) > 0:
 		httpx.Refuse(c.w, leaseConflict())
 	case !result.Batch:
