@@ -35,6 +35,7 @@ type App struct {
 	adminAPI *adminapi.Handler
 	servers  []*server
 	watchdog *systemd.Watchdog
+	triggers *triggers
 	broken   chan error // a server that ended by itself
 	// inherited is set if systemd passed any of the listeners.
 	inherited bool
@@ -55,6 +56,10 @@ func Run(ctx context.Context, opts Options) error {
 	defer pid.release()
 	a := &App{opts: opts, notifier: systemd.NewNotifier(opts.Clock), broken: make(chan error, 1)}
 	defer a.notifier.Close()
+	if a.triggers, err = newTriggers(opts); err != nil {
+		return &Failure{Code: ExitConfig, Err: err}
+	}
+	defer a.triggers.stop()
 	if err := a.start(ctx); err != nil {
 		a.tellFailure(err)
 		a.close()
@@ -96,6 +101,7 @@ func (a *App) start(ctx context.Context) error {
 	a.inherited = endpoints.inherited()
 	a.startServers(endpoints)
 	a.startWatchdog(ctx, period)
+	a.triggers.run(ctx, a.logger)
 	a.admin.SetPhase(admin.Ready)
 	a.notify(a.notifier.Ready(a.statusLine(ctx)))
 	a.logger.Info("ready", zap.Strings("listeners", endpoints.addresses()))
@@ -122,11 +128,6 @@ func (a *App) assemble(ctx context.Context, cfg *config.Config, es *endpoints) e
 // ended. Meanwhile it takes signals, file changes and the time for status
 // lines.
 func (a *App) serve(ctx context.Context) error {
-	triggers, err := a.watchTriggers(ctx)
-	if err != nil {
-		return &Failure{Code: ExitConfig, Err: err}
-	}
-	defer triggers.stop()
 	tick := a.opts.Clock.NewTimer(systemd.StatusInterval)
 	defer tick.Stop()
 	for {
@@ -137,10 +138,10 @@ func (a *App) serve(ctx context.Context) error {
 			return err
 		case <-a.store.Failed():
 			return a.storeFailed(ctx)
-		case <-triggers.hangup:
+		case <-a.triggers.hangup:
 			a.logs.reopen()
 			a.reloadFor(ctx, "signal_sighup")
-		case <-triggers.changed:
+		case <-a.triggers.changed:
 			a.reloadFor(ctx, "watch")
 		case <-tick.C():
 			a.notify(a.notifier.Status(a.statusLine(ctx)))

@@ -20,43 +20,59 @@ import (
 // so that an editor's several steps make one reload.
 const quiet = 200 * time.Millisecond
 
-// triggers ask for a reload from outside of the admin API.
+// triggers ask for a reload from outside of the admin API. They are set before
+// the Hookaidofile is read for the first time, so that no change is missed.
 type triggers struct {
 	hangup  chan os.Signal
-	changed <-chan struct{} // nil without a watch, so that it never fires
-	stop    func()
+	changed chan struct{} // never fires without a watch
+	watch   *fileWatch    // nil without a watch
+	done    chan struct{} // closed when the watch has ended; nil before it runs
 }
 
-func (a *App) watchTriggers(ctx context.Context) (*triggers, error) {
-	t := &triggers{hangup: make(chan os.Signal, 1)}
+// newTriggers begins to listen for SIGHUP and, if asked to, for changes of the
+// file.
+func newTriggers(opts Options) (*triggers, error) {
+	t := &triggers{hangup: make(chan os.Signal, 1), changed: make(chan struct{}, 1)}
 	signal.Notify(t.hangup, syscall.SIGHUP)
-	t.stop = func() { signal.Stop(t.hangup) }
-	if !a.opts.Watch {
+	if !opts.Watch {
 		return t, nil
 	}
 	watcher, err := fsnotify.NewWatcher()
 	if err == nil {
 		// the folder, since editors and config management replace the file
-		err = watcher.Add(filepath.Dir(a.opts.ConfigPath))
+		err = watcher.Add(filepath.Dir(opts.ConfigPath))
 	}
 	if err != nil {
 		t.stop()
-		return nil, fmt.Errorf("watch %s: %w", a.opts.ConfigPath, err)
+		return nil, fmt.Errorf("watch %s: %w", opts.ConfigPath, err)
 	}
-	changed, done := make(chan struct{}, 1), make(chan struct{})
-	w := &fileWatch{name: filepath.Base(a.opts.ConfigPath), watcher: watcher, timer: a.opts.Clock.NewTimer(quiet), logger: a.logger}
-	w.timer.Stop()
-	go func() {
-		defer close(done)
-		w.run(ctx, changed)
-	}()
-	t.changed = changed
-	t.stop = func() {
-		signal.Stop(t.hangup)
-		_ = watcher.Close() // ends run
-		<-done
-	}
+	t.watch = &fileWatch{name: filepath.Base(opts.ConfigPath), watcher: watcher, timer: opts.Clock.NewTimer(quiet)}
+	t.watch.timer.Stop()
 	return t, nil
+}
+
+// run lets changes of the file through until ctx ends or stop is called.
+func (t *triggers) run(ctx context.Context, logger *zap.Logger) {
+	if t.watch == nil {
+		return
+	}
+	t.done = make(chan struct{})
+	go func() {
+		defer close(t.done)
+		t.watch.run(ctx, t.changed, logger)
+	}()
+}
+
+// stop ends the triggers and waits for their goroutine.
+func (t *triggers) stop() {
+	signal.Stop(t.hangup)
+	if t.watch == nil {
+		return
+	}
+	_ = t.watch.watcher.Close() // ends run
+	if t.done != nil {
+		<-t.done
+	}
 }
 
 // fileWatch turns the events of a folder into changes of one file.
@@ -64,10 +80,9 @@ type fileWatch struct {
 	name    string
 	watcher *fsnotify.Watcher
 	timer   clock.Timer
-	logger  *zap.Logger
 }
 
-func (w *fileWatch) run(ctx context.Context, changed chan<- struct{}) {
+func (w *fileWatch) run(ctx context.Context, changed chan<- struct{}, logger *zap.Logger) {
 	defer w.timer.Stop()
 	for {
 		select {
@@ -84,7 +99,7 @@ func (w *fileWatch) run(ctx context.Context, changed chan<- struct{}) {
 			if !open {
 				return
 			}
-			w.logger.Warn("watch_error", observe.Err(err))
+			logger.Warn("watch_error", observe.Err(err))
 		case <-w.timer.C():
 			select {
 			case changed <- struct{}{}:
