@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"database/sql/driver"
 	"errors"
 	"os"
 	"time"
@@ -13,31 +14,46 @@ import (
 // connection.
 const taskTime = 10 * time.Second
 
+// checkpoint copies the WAL into the database. One at a time does it, because
+// SQLite turns a second one away at once.
+func (s *Store) checkpoint(c *conn, mode string) error {
+	s.copying.Lock()
+	defer s.copying.Unlock()
+	err := c.exec("PRAGMA wal_checkpoint(" + mode + ")")
+	if classify(err) == faultFull {
+		// the database must grow for what is in the WAL
+		s.disk.spend()
+		err = c.exec("PRAGMA wal_checkpoint(" + mode + ")")
+	}
+	return err
+}
+
 // writeBack copies the WAL into the database. Nearly all is done beside the
 // writer; only what was committed meanwhile is copied between two batches, so
 // that the WAL can start over instead of growing.
 func (k *keeper) writeBack() {
-	err := k.checkpoint()
+	err := k.s.checkpoint(k.c, "PASSIVE")
 	if err == nil {
-		err = k.task(func(w *writer) error {
-			err := w.c.exec("PRAGMA wal_checkpoint(PASSIVE)")
-			return errors.Join(err, w.readLog())
-		})
+		err = k.task(func(w *writer) error { return w.writeBack() })
 	}
 	if err != nil {
 		k.report(err)
 	}
 }
 
-// checkpoint copies what it can without waiting for anyone.
-func (k *keeper) checkpoint() error {
-	err := k.c.exec("PRAGMA wal_checkpoint(PASSIVE)")
-	if classify(err) == faultFull {
-		// the database must grow for what is in the WAL
-		k.s.disk.spend()
-		err = k.c.exec("PRAGMA wal_checkpoint(PASSIVE)")
+func (w *writer) writeBack() error {
+	return errors.Join(w.s.checkpoint(w.c, "PASSIVE"), w.readLog())
+}
+
+// boundLog makes the writer wait for a checkpoint if the keeper can't keep up,
+// so that the WAL does not grow without end.
+func (w *writer) boundLog() {
+	if w.behind*pageSize < 2*w.s.disk.logLimit || w.s.Err() != nil {
+		return
 	}
-	return err
+	if err := w.writeBack(); classify(err) == faultFatal {
+		w.s.fail(err)
+	}
 }
 
 // task runs f between two batches of the writer.
@@ -59,7 +75,7 @@ func (k *keeper) round() (more bool, err error) {
 		k.s.disk.restore()
 	}
 	if idle || low {
-		if err := k.checkpoint(); err != nil {
+		if err := k.s.checkpoint(k.c, "PASSIVE"); err != nil {
 			return false, err
 		}
 	}
@@ -91,7 +107,9 @@ func (k *keeper) vacuum(idle, low bool) (more bool, err error) {
 		if err := w.setSynced(false); err != nil {
 			return err
 		}
-		return errors.Join(w.c.exec(vacuumSQL), w.readLog())
+		// stepping does the work
+		err := w.sql.vacuum.each(func([]driver.Value) error { return nil })
+		return errors.Join(err, w.readLog())
 	})
 	return err == nil && (idle || low), err
 }
@@ -117,7 +135,7 @@ func (k *keeper) shrinkLog() error {
 		return err
 	}
 	return k.task(func(w *writer) error {
-		err := k.c.exec("PRAGMA wal_checkpoint(TRUNCATE)")
+		err := k.s.checkpoint(k.c, "TRUNCATE")
 		w.logFile = 0
 		return errors.Join(err, w.readLog())
 	})

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -38,9 +39,9 @@ func newDiskGuard(path string, log *zap.Logger) (*diskGuard, error) {
 		return nil, err
 	}
 	// a share of the disk, within sensible bounds
-	d.floor = min(max(total/16, 512*kib), 64*mib)
-	d.reserve = min(total/24, 16*mib)
 	d.logLimit = min(max(total/48, 128*kib), 8*mib)
+	d.reserve = 3 * d.logLimit // the database may have to grow by what is in the WAL
+	d.floor = max(min(total/12, 64*mib), d.reserve)
 	return d, nil
 }
 
@@ -65,26 +66,50 @@ type space struct {
 }
 
 // takeSpace refuses a message if it would eat into the floor. It counts twice,
-// for the WAL and for the database, and so does what is in the WAL only.
-func (w *writer) takeSpace(weight int) error {
-	d := w.s.disk
+// for the WAL and for the database, and what the database has yet to grow.
+func (w *writer) takeSpace(weight int) (refusal, err error) {
 	if !w.tx.space.known {
-		_, free, err := d.space()
+		room, err := w.findRoom()
 		if err != nil {
-			return &queue.UnavailableError{Cause: err}
+			return nil, err
 		}
-		w.tx.space = space{true, free - d.floor - w.behind*pageSize}
+		w.tx.space = space{true, room}
 	}
-	need := 2 * int64(weight)
+	d, need := w.s.disk, 2*int64(weight)
 	low := w.tx.space.room < need
 	if d.low.CompareAndSwap(!low, low) {
 		d.report(low)
 	}
 	if low {
-		return queue.ErrDiskFull
+		return queue.ErrDiskFull, nil
 	}
 	w.tx.space.room -= need
-	return nil
+	return nil, nil
+}
+
+// findRoom returns how much may be written before the floor is reached.
+func (w *writer) findRoom() (int64, error) {
+	_, free, err := w.s.disk.space()
+	if err != nil {
+		return 0, err
+	}
+	room := free - w.s.disk.floor
+	if room > 2*maxBatchWeight+w.behind*pageSize {
+		return room, nil // more than enough, whatever the log still holds
+	}
+	if err := w.open(); err != nil {
+		return 0, err
+	}
+	pages := int64(0)
+	err = w.sql.pages.each(func(v []driver.Value) error { pages = v[0].(int64); return nil })
+	if err != nil {
+		return 0, err
+	}
+	info, err := os.Stat(w.s.path)
+	if err != nil {
+		return 0, err
+	}
+	return room - max(0, pages*pageSize-info.Size()), nil
 }
 
 func (d *diskGuard) report(low bool) {

@@ -112,8 +112,9 @@ func (o *enqueueOp) admit(w *writer) (drop int, err error) {
 	if err := o.checkIDs(w); err != nil || o.err != nil {
 		return 0, err
 	}
-	o.err = w.takeSpace(o.weight)
-	return drop, nil
+	refusal, err := w.takeSpace(o.weight)
+	o.err = refusal
+	return drop, err
 }
 
 // checkIDs refuses chosen ids that are taken or could be given out.

@@ -17,8 +17,6 @@ const (
 	keepEvery = time.Second
 	// keepMore is the pause when a round left something to do.
 	keepMore = 20 * time.Millisecond
-	// vacuumSQL gives so many free pages back.
-	vacuumSQL = "PRAGMA incremental_vacuum(256)"
 	// vacuumSlack is how many free pages are not worth giving back.
 	vacuumSlack = 256
 )

@@ -56,6 +56,10 @@ const (
 
 	// nothing but counters, without touching pages
 	sqlLogSize = `PRAGMA wal_checkpoint(NOOP)`
+	// one row for each page that is given back to the file system
+	sqlVacuum = `PRAGMA incremental_vacuum(256)`
+	// the size the database has after the open transaction
+	sqlPages = `PRAGMA page_count`
 	// message_leased and message_ready; after a step of the clock only
 	sqlShiftLeases = `UPDATE message SET due = due + ? WHERE state = 1`
 	sqlShiftQueued = `UPDATE message INDEXED BY message_ready SET due = due + ? WHERE state = 0 AND lane = ? AND due > ?`
@@ -66,7 +70,7 @@ type statements struct {
 	begin, commit, insertChosen, findChosen, ready, firstDue, expired, firstEnd, oldest,
 	lease, requeue, takeBack, sweep, extend, bury, forget,
 	selectLanes, insertLane, updateLane, nextSeq, beat, probe,
-	insertClaims, someClaims, deleteClaims, claims, logSize, shiftLeases, shiftQueued *stmt
+	insertClaims, someClaims, deleteClaims, claims, logSize, vacuum, pages, shiftLeases, shiftQueued *stmt
 	insertMessage, insertBody, byKey, delete, deleteBody bySize
 }
 
@@ -85,6 +89,7 @@ func (q *statements) prepare(c *conn) error {
 		{&q.nextSeq, sqlNextSeq}, {&q.beat, sqlBeat}, {&q.probe, sqlProbe},
 		{&q.insertClaims, sqlInsertClaims}, {&q.someClaims, sqlSomeClaims},
 		{&q.deleteClaims, sqlDeleteClaims}, {&q.claims, sqlClaims}, {&q.logSize, sqlLogSize},
+		{&q.vacuum, sqlVacuum}, {&q.pages, sqlPages},
 		{&q.shiftLeases, sqlShiftLeases}, {&q.shiftQueued, sqlShiftQueued},
 	} {
 		var err error

@@ -93,6 +93,7 @@ type Store struct {
 	lastSync atomic.Int64 // monotonic time of the last synced commit
 	timer    clock.Timer
 	keeper   *keeper
+	copying  sync.Mutex // held during a checkpoint
 
 	failed    chan struct{}
 	failOnce  sync.Once

@@ -63,9 +63,7 @@ func (s *Store) process(batch []operation) {
 		err = w.attempt(batch, false)
 	}
 	if classify(err) == faultFull {
-		s.log.Warn("the disk is full; refusing messages, serving consumers from the reserve", zap.Error(err))
-		s.disk.spend()
-		err = w.attempt(batch, true)
+		err = w.squeeze(batch, err)
 	}
 	if err == nil {
 		err = s.files.check()
@@ -74,6 +72,22 @@ func (s *Store) process(batch []operation) {
 		s.lastSync.Store(int64(s.clock.Monotonic()))
 	}
 	w.answer(batch, err)
+	w.boundLog()
+}
+
+// squeeze runs a batch for which there was no space again, without the new
+// messages. The space of the ballast goes to the database first: with the WAL
+// written back, the batch can take the place of what was in it.
+func (w *writer) squeeze(batch []operation, cause error) error {
+	d := w.s.disk
+	if d.low.CompareAndSwap(false, true) {
+		w.s.log.Warn("the disk is full: new messages are refused, consumers go on", zap.Error(cause))
+	}
+	d.spend()
+	if err := w.s.checkpoint(w.c, "RESTART"); classify(err) == faultFatal {
+		return err
+	}
+	return w.attempt(batch, true)
 }
 
 // attempt runs the batch in a transaction and commits it. After an error
