@@ -24,7 +24,7 @@ cp $config /tmp/good
 lines=$(wc -l <$config)
 printf '\n/webhooks/third {\n  pul { path /third }\n}\n' >>$config
 fails "systemctl reload with a bad file" systemctl reload hookaido
-within 5 "the journal tells line and column" sh -c "journalctl -q -u hookaido -o cat | grep -q 'Hookaidofile:$((lines + 3)):3'"
+within 5 "the journal tells line and column" logged "Hookaidofile:$((lines + 3)):3"
 fails "hookaido reload" hookaido reload
 has "it prints line and column" "$output" "Hookaidofile:$((lines + 3)):3"
 has "and a hint" "$output" 'pull'

@@ -68,7 +68,7 @@ rm $secrets/github-webhook
 succeeds "upgrade without a secret" install_deb $version
 fails "a secret that was removed is made anew" test -e $secrets/github-webhook
 is "the exit code of the service" "$(systemctl show -p ExecMainStatus --value hookaido)" 78
-has "its words name the credential" "$(journalctl -q -u hookaido -o cat)" 'github-webhook'
+within 5 "its words name the credential" logged 'credential:github-webhook'
 printf '%s\n' "$secret" >$secrets/github-webhook
 chmod 600 $secrets/github-webhook
 succeeds "systemctl restart when it is back" systemctl restart hookaido

@@ -34,7 +34,7 @@ wait $tracer
 gone() { ! kill -0 "$pid" 2>/dev/null; }
 within 15 "the process leaves" gone
 within 15 "the service is ready again" ready
-has "its exit code was 74" "$(journalctl -q -u hookaido -o cat)" 'code=exited, status=74'
+within 5 "its exit code was 74" logged 'code=exited, status=74'
 wait $load
 line=$(cat /tmp/load)
 sed "s/^/  load: /" /tmp/load

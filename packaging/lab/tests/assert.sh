@@ -48,4 +48,8 @@ within() {
 	ok "$what, within $limit s"
 }
 
+# logged PATTERN: whether the service's journal has it; for within, since the
+# journal reads a daemon's words and systemd's in any order
+logged() { journalctl -q -u hookaido -o cat | grep -Eq -- "$1"; }
+
 done_with() { printf '  %s checks passed\n' "$checks"; exit 0; }
