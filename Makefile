@@ -39,8 +39,7 @@ fuzz: ## Run each fuzz target for FUZZTIME (10s)
 	packaging/fuzz $(FUZZTIME)
 
 gen: ## Write the generated files anew
-	go generate ./...
-	go run ./internal/tools/docgen -o packaging/man/Hookaidofile.5.md
+	go run ./internal/tools/docgen -out packaging/man/Hookaidofile.5.md
 
 fresh: gen ## Fail when a generated file in the repository is stale
 	@git diff --exit-code -- packaging/man || { echo "generated files are stale: run make gen and commit"; exit 1; }
