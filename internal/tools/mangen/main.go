@@ -42,7 +42,7 @@ func generate(dir, source string) error {
 		return fmt.Errorf("render %s: %w", source, err)
 	}
 	target := filepath.Join(dir, name+".gz")
-	if err := os.WriteFile(target, page, 0o644); err != nil {
+	if err := os.WriteFile(target, page, 0o644); err != nil { //nolint:gosec // manual pages are public
 		return fmt.Errorf("write the page: %w", err)
 	}
 	return nil
