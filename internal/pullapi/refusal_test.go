@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -11,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"hookaido/internal/pull"
 	"hookaido/internal/queue"
 )
 
@@ -215,16 +217,31 @@ func TestLongPollIsWoken(t *testing.T) {
 	}
 }
 
+// watched is a queue that tells how dequeues end.
+type watched struct {
+	pull.Queue
+	ended chan error
+}
+
+func (w *watched) Dequeue(ctx context.Context, req queue.DequeueRequest) ([]queue.Leased, error) {
+	items, err := w.Queue.Dequeue(ctx, req)
+	w.ended <- err
+	return items, err
+}
+
 func TestWorkerThatHangsUpLeasesNothing(t *testing.T) { // badinput 93
 	a := newAPI(t)
+	q := &watched{a.store, make(chan error, 2)}
+	a.serve(q)
 	ctx, cancel := context.WithCancel(t.Context())
 	answers := a.poll(ctx)
 	cancel()
 	<-answers
+	if err := <-q.ended; !errors.Is(err, context.Canceled) {
+		t.Fatalf("the queue waited on, until %v", err)
+	}
 	a.enqueue("for the next", queue.Envelope{})
-	// at once, or given back a moment later, but not after the 30 s of a lease,
-	// which never pass on this clock
-	if items := a.dequeue(`{"max_wait":"50s"}`); len(items) != 1 {
+	if items := a.dequeue("{}"); len(items) != 1 || items[0].Attempt != 1 {
 		t.Errorf("got %+v", items)
 	}
 }
