@@ -35,7 +35,11 @@ func TestReplacedFilesAreNoticed(t *testing.T) {
 			if !errors.As(err, &unavailable) {
 				t.Fatalf("Enqueue = %v, want an UnavailableError", err)
 			}
-			<-s.Failed()
+			select {
+			case <-s.Failed():
+			default:
+				t.Fatal("the store has not failed")
+			}
 			if !errors.Is(s.Err(), errReplaced) {
 				t.Errorf("Err = %v", s.Err())
 			}

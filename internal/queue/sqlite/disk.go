@@ -91,7 +91,7 @@ func (w *writer) takeSpace(weight int) (refusal, err error) {
 func (w *writer) findRoom() (int64, error) {
 	_, free, err := w.s.disk.space()
 	if err != nil {
-		return 0, err
+		return 0, gone(err)
 	}
 	room := free - w.s.disk.floor
 	if room > 2*maxBatchWeight+w.behind*pageSize {
@@ -107,7 +107,7 @@ func (w *writer) findRoom() (int64, error) {
 	}
 	info, err := os.Stat(w.s.path)
 	if err != nil {
-		return 0, err
+		return 0, gone(err)
 	}
 	return room - max(0, pages*pageSize-info.Size()), nil
 }

@@ -177,6 +177,14 @@ func takeLock(path string) (*os.File, error) {
 // errReplaced means that a commit went to a file that has no name any more.
 var errReplaced = errors.New("the files of the database were removed or replaced while it was open")
 
+// gone marks the error of a name that leads nowhere.
+func gone(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%w: %w", errReplaced, err)
+	}
+	return err
+}
+
 // fileSet remembers which files are open, to notice when their names lead to
 // others, or nowhere.
 type fileSet struct {
@@ -210,7 +218,7 @@ func (s *fileSet) check() error {
 	for i, name := range s.names {
 		id, err := identify(name)
 		if err != nil {
-			return fmt.Errorf("%w: %w", errReplaced, err)
+			return gone(err)
 		}
 		if id != s.ids[i] {
 			return fmt.Errorf("%w: %s is another file now", errReplaced, name)

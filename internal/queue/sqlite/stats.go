@@ -48,12 +48,13 @@ func (s *Store) Stats(ctx context.Context) (queue.Stats, error) {
 func summarize(lanes []queue.LaneStats, totals map[queue.State]int) queue.Stats {
 	st := queue.Stats{ByState: totals}
 	for _, l := range lanes {
-		if l.Queued == 0 {
-			continue
+		if !l.Empty() {
+			st.Lanes = append(st.Lanes, l)
 		}
-		st.OldestQueued = earlier(st.OldestQueued, l.OldestQueued)
-		st.EarliestDue = earlier(st.EarliestDue, l.EarliestDue)
-		st.Lanes = append(st.Lanes, l)
+		if l.Queued > 0 {
+			st.OldestQueued = earlier(st.OldestQueued, l.OldestQueued)
+			st.EarliestDue = earlier(st.EarliestDue, l.EarliestDue)
+		}
 	}
 	slices.SortStableFunc(st.Lanes, func(a, b queue.LaneStats) int {
 		return cmp.Or(cmp.Compare(b.Queued, a.Queued), cmp.Compare(a.Route, b.Route), cmp.Compare(a.Target, b.Target))
