@@ -74,7 +74,9 @@ type validation struct {
 
 func (v *validation) run(strict bool) {
 	var cfg *config.Config
-	cfg, v.diagnostics = compile.File(v.path, compile.System())
+	opts := compile.System()
+	opts.AllowNotRunning = true
+	cfg, v.diagnostics = compile.File(v.path, opts)
 	if strict && !syntax.HasErrors(v.diagnostics) {
 		_, v.secrets = app.Resolve(cfg, secret.Resolver{
 			LookupEnv:      os.LookupEnv,

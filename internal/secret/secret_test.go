@@ -44,10 +44,12 @@ func TestValueEqual(t *testing.T) {
 
 func TestParseRef(t *testing.T) {
 	good := map[string]Ref{
-		"env:A":            {Env, "A"},
-		" file:/x y ":      {File, "/x y"},
-		"raw:a:b":          {Raw, "a:b"},
-		"credential:token": {Credential, "token"},
+		"env:A":            {Scheme: Env, Name: "A"},
+		" file:/x y ":      {Scheme: File, Name: "/x y"},
+		"raw:a:b":          {Scheme: Raw, Name: "a:b"},
+		"credential:token": {Scheme: Credential, Name: "token"},
+		"vault:/kv/a/":     {Scheme: Vault, Name: "kv/a", Field: "value"},
+		"vault:kv/a#b#c":   {Scheme: Vault, Name: "kv/a", Field: "b#c"},
 	}
 	for text, want := range good {
 		if got, err := ParseRef(text); err != nil || got != want {
@@ -56,6 +58,7 @@ func TestParseRef(t *testing.T) {
 	}
 	for _, text := range []string{
 		"", "plain", "ENV:A", "env:", "file:", "raw:", "credential:", "credential:../x",
+		"vault:", "vault:/", "vault:#f", "vault:a#", "vault:a/../b", "vault:./a", "vault:a//b", "vault:https://v/a", "vault:a?b",
 		"credential:a/b", "credential:..", "cred:x", "credential:" + strings.Repeat("x", 256),
 	} {
 		if _, err := ParseRef(text); err == nil {
@@ -65,7 +68,7 @@ func TestParseRef(t *testing.T) {
 }
 
 func TestRefHidesRawSecret(t *testing.T) {
-	ref := Ref{Raw, marker}
+	ref := Ref{Scheme: Raw, Name: marker}
 	text, _ := ref.MarshalText()
 	for _, got := range []string{ref.String(), fmt.Sprintf("%#v", ref), string(text)} {
 		if strings.Contains(got, marker) {
@@ -128,7 +131,7 @@ func TestResolve(t *testing.T) {
 }
 
 func TestResolveCredentialOutsideAUnit(t *testing.T) {
-	_, err := Resolver{}.Resolve(Ref{Credential, "token"})
+	_, err := Resolver{}.Resolve(Ref{Scheme: Credential, Name: "token"})
 	if err == nil || !strings.Contains(err.Error(), "$CREDENTIALS_DIRECTORY") {
 		t.Errorf("error %v must name $CREDENTIALS_DIRECTORY", err)
 	}

@@ -2,6 +2,7 @@ package compile
 
 import (
 	"fmt"
+
 	"hookaido/internal/config/schema"
 	"hookaido/internal/config/syntax"
 )
@@ -17,11 +18,13 @@ type block struct {
 }
 
 // stmt is a directive of a block. It has failed if an error was reported for
-// it or inside it.
+// it or inside it. It is pending if it, or what is around it, was reported as
+// something that this version doesn't run.
 type stmt struct {
 	schema.Stmt
-	body   *block
-	failed bool
+	body            *block
+	failed, pending bool
+	elem            int // its place in the list that its field is
 }
 
 // value returns where the first argument stands, or else the directive.
@@ -87,9 +90,12 @@ func (b *block) failed(names ...string) bool {
 	return b.unknown
 }
 
-// build cuts a block and all blocks inside it. In a quiet block, one that has
-// failed as a whole already, only what the table doesn't know is reported.
-func (c *compiler) build(table *schema.Block, body *syntax.Block, head syntax.Span, quiet bool) *block {
+// mode says what need not be reported of a block, because something around it
+// was: quiet, that it is incomplete, pending, that this version doesn't run it.
+type mode struct{ quiet, pending bool }
+
+// build cuts a block and all blocks inside it.
+func (c *compiler) build(table *schema.Block, body *syntax.Block, head syntax.Span, in mode) *block {
 	b := &block{schema: table, head: head}
 	stmts, faults := table.Cut(body)
 	c.diags = append(c.diags, faults...)
@@ -109,17 +115,15 @@ func (c *compiler) build(table *schema.Block, body *syntax.Block, head syntax.Sp
 			continue
 		}
 		c.checkRepeat(s, seen, bodies)
-		if s.Row.Later && !quiet {
-			s.failed = true
-			if !s.Bad {
-				c.errorAt(schema.CodeLater, s.Head(), "remove it, or use a version that has it", fmt.Sprintf("%s is not supported by this version yet", title(s)))
-			}
+		s.pending = in.pending || s.Row.Later
+		if s.Row.Later && !in.pending && !s.Bad {
+			c.notRunning(s.Head(), title(s))
 		}
 		if s.Body != nil && s.Inner != nil {
-			s.body = c.build(s.Inner, s.Body, s.Head(), quiet || s.Row.Later || s.failed)
+			s.body = c.build(s.Inner, s.Body, s.Head(), mode{in.quiet || s.failed, s.pending})
 		}
 	}
-	if !quiet {
+	if !in.quiet {
 		c.checkMissing(b)
 	}
 	return b
@@ -131,6 +135,16 @@ func title(s *stmt) string {
 		return quoted(s.Words[0].Text)
 	}
 	return quoted(s.Row.Name)
+}
+
+// notRunning reports what compiles but isn't run by this version.
+func (c *compiler) notRunning(span syntax.Span, what string) {
+	d := syntax.Diagnostic{Code: CodeNotRunning, Span: span, Hint: "remove it to start this version, or use a version that runs it",
+		Message: what + " compiles, but this version doesn't run it yet"}
+	if c.opts.AllowNotRunning {
+		d.Severity = syntax.Warning
+	}
+	c.add(d)
 }
 
 // checkRepeat refuses a directive that stands there already, and a second
@@ -161,7 +175,7 @@ func (c *compiler) checkRepeat(s *stmt, seen map[*schema.Directive]*stmt, bodies
 
 func (c *compiler) checkMissing(b *block) {
 	for _, row := range b.schema.Rows {
-		if b.unknown || b.first(row.Name) != nil || row.Later {
+		if b.unknown || b.first(row.Name) != nil {
 			continue
 		}
 		if row.Required {

@@ -12,6 +12,8 @@ package compile
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"io/fs"
+	"time"
 
 	"hookaido/internal/config"
 	"hookaido/internal/config/schema"
@@ -48,6 +50,23 @@ const (
 	CodeLimitsCrossed   = "limits-crossed"
 	CodeListenConflict  = "listen-conflict"
 	CodeDuplicateSecret = "duplicate-secret"
+	CodeUnknownMatcher  = "unknown-matcher"
+	CodeUnknownSecret   = "unknown-secret"
+	CodeSecretWindow    = "secret-window"
+	CodeWindows         = "secret-windows"
+	CodeExpired         = "secret-expired"
+	CodeChannel         = "channel-forbids"
+	CodeChannelNeeds    = "channel-needs"
+	CodeEgress          = "egress-refuses"
+	CodeProgram         = "bad-program"
+	CodeListenShared    = "shared-listener"
+	CodeUnverified      = "client-not-verified"
+	CodeUnused          = "unused"
+	CodeShadowed        = "shadowed-route"
+	CodeWiderMatch      = "wider-match"
+	CodePlainText       = "no-tls"
+	CodeIgnored         = "ignored"
+	CodeNotRunning      = "not-running-yet"
 	CodeInternal        = "internal"
 )
 
@@ -58,6 +77,16 @@ type Options struct {
 	LookupEnv func(name string) (string, bool)
 	// ReadFile reads a file for a {file.PATH}; see [ReadFile].
 	ReadFile func(path string) ([]byte, error)
+	// Stat looks at a program that a route hands messages to, as [os.Stat]; nil
+	// leaves programs alone.
+	Stat func(path string) (fs.FileInfo, error)
+	// Now is the time that the validity of secrets is measured against; zero
+	// leaves it alone.
+	Now time.Time
+	// AllowNotRunning makes warnings of what compiles but isn't run by this
+	// version, for checking a file that isn't to be started. Without it they are
+	// errors, so that nothing is ignored silently.
+	AllowNotRunning bool
 }
 
 // Source compiles the text of a file. The config is nil if a diagnostic is an
@@ -103,18 +132,21 @@ type compiler struct {
 	diags  []syntax.Diagnostic
 	vars   map[string]*variable
 	fields fieldIndex
+	named  map[string]*matcher
 	root   *block
 	routes []*block // in the order of the file, with cfg.Routes in step
 	masks  masks
+	lines  []string // of the file, once they were asked for
 }
 
 func (c *compiler) compile() {
-	c.root = c.build(c.table, c.file.Root, syntax.Span{}, false)
+	c.root = c.build(c.table, c.file.Root, syntax.Span{}, mode{})
 	c.collectVars()
 	c.decodeFile()
 	for _, rule := range rules() {
 		rule(c)
 	}
+	c.normalise()
 }
 
 // explainBraces looks for the directive whose opening brace is missing, when a
@@ -126,7 +158,7 @@ func (c *compiler) explainBraces() {
 	}
 	stray := c.diags[last]
 	probe := &compiler{opts: c.opts, file: c.file, table: c.table, fields: fieldIndex{}}
-	probe.build(c.table, c.file.Root, syntax.Span{}, false)
+	probe.build(c.table, c.file.Root, syntax.Span{}, mode{})
 	for _, d := range probe.diags {
 		if d.Code == schema.CodeMissingBlock && d.Span.Start.Before(stray.Span.Start) {
 			c.diags[last] = d

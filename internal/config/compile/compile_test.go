@@ -27,7 +27,8 @@ func compiled(t *testing.T, src string) *config.Config {
 
 var (
 	noPlaces = cmp.Options{cmpopts.IgnoreTypes(config.Pos{}), cmpopts.IgnoreFields(config.Config{}, "Written", "Fingerprint"),
-		cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })}
+		cmp.Comparer(func(a, b netip.Prefix) bool { return a == b }),
+		cmp.Comparer(func(a, b secret.Value) bool { return Equal(a, b) })}
 	pullAPI = "pull_api { listen 127.0.0.1:9443 auth token env:T }\n"
 	minimal = pullAPI + "/a { pull { path /a } }\n"
 )
@@ -44,14 +45,23 @@ func refs(texts ...string) []config.SecretRef {
 	return list
 }
 
+// listens sets the addresses of an API.
+func listens(all *[]config.Listen, first *config.Listen, addresses ...string) {
+	*all = nil
+	for _, a := range addresses {
+		*all = append(*all, config.Listen{Address: a})
+	}
+	*first = (*all)[0]
+}
+
 func minimalConfig() *config.Config {
-	return &config.Config{
-		Path:     "f",
-		Ingress:  config.Ingress{Listen: config.Listen{Address: ":8080"}},
-		AdminAPI: config.AdminAPI{Listen: config.Listen{Address: "127.0.0.1:2019"}},
-		PullAPI: config.PullAPI{Listen: config.Listen{Address: "127.0.0.1:9443"}, Tokens: refs("env:T"),
-			MaxBatch: 100, MaxLeaseBatch: 100, DefaultLeaseTTL: 30 * time.Second},
+	cfg := &config.Config{
+		Path: "f",
+		PullAPI: config.PullAPI{Tokens: refs("env:T"),
+			MaxBatch: 100, MaxLeaseBatch: 100, DefaultLeaseTTL: 30 * time.Second, SSEKeepalive: 15 * time.Second},
 		QueueLimits: config.QueueLimits{MaxDepth: 10000, DropPolicy: config.Reject},
+		Retention: config.Retention{QueueAge: 7 * day, PruneInterval: 5 * time.Minute, DeadAge: 30 * day, DeadDepth: 10000,
+			AttemptsAge: 7 * day, AttemptsRows: 200000},
 		Observability: config.Observability{
 			AccessLog:  config.AccessLog{Enabled: true, Output: config.Stderr},
 			RuntimeLog: config.RuntimeLog{Output: config.Stderr},
@@ -59,9 +69,36 @@ func minimalConfig() *config.Config {
 		Defaults: config.Defaults{MaxBody: 2 << 20, MaxHeaders: 64 << 10,
 			Egress: config.Egress{HTTPSOnly: true, DNSRebindProtection: true},
 			Deliver: config.Deliver{Timeout: 10 * time.Second, Concurrency: 20,
-				Retry: config.Retry{Max: 8, Base: 2 * time.Second, Cap: 2 * time.Minute, Jitter: 0.2}}},
-		Routes: []config.Route{{Path: "/a", MaxBody: 2 << 20, MaxHeaders: 64 << 10, Queue: config.SQLite, Pull: &config.Pull{Path: "/a"}}},
+				Retry: config.Retry{Max: 8, Base: 2 * time.Second, Cap: 2 * time.Minute, Jitter: 0.2}},
+			PublishPolicy: config.PublishPolicy{Direct: true, Managed: true, AllowPullRoutes: true, AllowDeliverRoutes: true},
+			TrendSignals: config.TrendSignals{Window: 15 * time.Minute, ExpectedCaptureInterval: time.Minute, StaleGraceFactor: 3,
+				SustainedGrowthConsecutive: 3, SustainedGrowthMinSamples: 5, SustainedGrowthMinDelta: 10,
+				RecentSurgeMinTotal: 20, RecentSurgeMinDelta: 10, RecentSurgePercent: 50,
+				DeadShareHighMinTotal: 10, DeadShareHighPercent: 20,
+				QueuedPressureMinTotal: 20, QueuedPressurePercent: 75, QueuedPressureLeasedMultiplier: 2},
+			AdaptiveBackpressure: config.AdaptiveBackpressure{MinTotal: 200, QueuedPercent: 80, ReadyLag: 30 * time.Second,
+				OldestQueuedAge: time.Minute, SustainedGrowth: true}},
+		Routes: []config.Route{inbound(config.Route{Path: "/a", Queue: config.SQLite, Pull: &config.Pull{Path: "/a"}})},
 	}
+	listens(&cfg.Ingress.Listens, &cfg.Ingress.Listen, ":8080")
+	listens(&cfg.PullAPI.Listens, &cfg.PullAPI.Listen, "127.0.0.1:9443")
+	listens(&cfg.AdminAPI.Listens, &cfg.AdminAPI.Listen, "127.0.0.1:2019")
+	return cfg
+}
+
+const day = 24 * time.Hour
+
+// inbound fills in what holds for a route that says nothing of it.
+func inbound(r config.Route) config.Route {
+	r.Channel = config.Inbound
+	r.Publish = config.Publish{Enabled: true, Direct: true, Managed: true}
+	if r.MaxBody == 0 {
+		r.MaxBody = 2 << 20
+	}
+	if r.MaxHeaders == 0 {
+		r.MaxHeaders = 64 << 10
+	}
+	return r
 }
 
 func TestDefaults(t *testing.T) {
@@ -118,32 +155,34 @@ inbound "/d e" { queue memory pull { path "/d e" } }
 
 func TestEverything(t *testing.T) {
 	want := minimalConfig()
-	want.Ingress.Listen.Address = "127.0.0.1:18080"
-	want.AdminAPI = config.AdminAPI{Listen: config.Listen{Address: "[::]:2"}, Tokens: refs("env:ADMIN")}
-	want.PullAPI = config.PullAPI{Listen: config.Listen{Address: "localhost:1"}, Prefix: "/w", Tokens: refs("credential:t", "file:/t"),
+	want.AdminAPI = config.AdminAPI{Tokens: refs("env:ADMIN")}
+	want.PullAPI = config.PullAPI{Prefix: "/w", Tokens: refs("credential:t", "file:/t"),
 		MaxBatch: 25, MaxLeaseBatch: 50, DefaultLeaseTTL: 45 * time.Second, MaxLeaseTTL: 24 * time.Hour,
-		DefaultMaxWait: 2 * time.Second, MaxWait: 20 * time.Second}
+		DefaultMaxWait: 2 * time.Second, MaxWait: 20 * time.Second, SSEKeepalive: 15 * time.Second}
+	listens(&want.Ingress.Listens, &want.Ingress.Listen, "127.0.0.1:18080")
+	listens(&want.AdminAPI.Listens, &want.AdminAPI.Listen, "[::]:2")
+	listens(&want.PullAPI.Listens, &want.PullAPI.Listen, "localhost:1")
 	want.QueueLimits = config.QueueLimits{MaxDepth: 5, DropPolicy: config.DropOldest}
 	want.Observability = config.Observability{
 		AccessLog:  config.AccessLog{Enabled: true, Output: config.File, Path: "/var/log/eu-1"},
 		RuntimeLog: config.RuntimeLog{Level: config.LevelWarn, Output: config.Stdout},
 	}
-	want.Defaults = config.Defaults{MaxBody: 4 << 20, MaxHeaders: 32 << 10,
-		Egress: config.Egress{Redirects: true,
-			Allow: []config.EgressRule{{Host: "*.example.net"}, {Prefix: netip.MustParsePrefix("2001:db8::/32")}, {Prefix: netip.MustParsePrefix("10.0.0.1/32")}},
-			Deny:  []config.EgressRule{{Prefix: netip.MustParsePrefix("10.0.0.0/8")}}},
-		Deliver: config.Deliver{Timeout: 15 * time.Second, Concurrency: 8,
-			Retry: config.Retry{Max: 6, Base: 750 * time.Millisecond, Cap: 90 * time.Second, Jitter: 0.25}}}
+	want.Defaults.MaxBody, want.Defaults.MaxHeaders = 4<<20, 32<<10
+	want.Defaults.Egress = config.Egress{Redirects: true,
+		Allow: []config.EgressRule{{Host: "*.example.net"}, {Prefix: netip.MustParsePrefix("2001:db8::/32")}, {Prefix: netip.MustParsePrefix("10.0.0.1/32")}},
+		Deny:  []config.EgressRule{{Prefix: netip.MustParsePrefix("10.0.0.0/8")}}}
+	want.Defaults.Deliver = config.Deliver{Timeout: 15 * time.Second, Concurrency: 8,
+		Retry: config.Retry{Max: 6, Base: 750 * time.Millisecond, Cap: 90 * time.Second, Jitter: 0.25}}
 	want.Routes = []config.Route{
-		{Path: "/a/b", MaxBody: 1, MaxHeaders: 32 << 10, Queue: config.Memory,
+		inbound(config.Route{Path: "/a/b", MaxBody: 1, MaxHeaders: 32 << 10, Queue: config.Memory,
 			HMAC: &config.HMAC{Secrets: refs("env:K1", "env:K2", "env:K3", "file:/k"), SignatureHeader: "X-Sig",
 				TimestampHeader: "X-Time", NonceHeader: "X-Once", Tolerance: 90 * time.Second},
-			Pull: &config.Pull{Path: "/a", Tokens: refs("env:A")}},
-		{Path: "/c", MaxBody: 4 << 20, MaxHeaders: 1 << 10, Queue: config.Memory,
+			Pull: &config.Pull{Path: "/a", Tokens: refs("env:A")}}),
+		inbound(config.Route{Path: "/c", MaxBody: 4 << 20, MaxHeaders: 1 << 10, Queue: config.Memory,
 			HMAC: &config.HMAC{Provider: config.Stripe, Secrets: refs("env:S"), SignatureHeader: "X-Signature",
 				TimestampHeader: "X-Timestamp", NonceHeader: "X-Nonce", Tolerance: 5 * time.Minute},
-			Pull: &config.Pull{Path: "/c"}},
-		{Path: "/d e", MaxBody: 4 << 20, MaxHeaders: 32 << 10, Queue: config.Memory, Pull: &config.Pull{Path: "/d e"}},
+			Pull: &config.Pull{Path: "/c"}}),
+		inbound(config.Route{Path: "/d e", MaxBody: 4 << 20, MaxHeaders: 32 << 10, Queue: config.Memory, Pull: &config.Pull{Path: "/d e"}}),
 	}
 	if diff := cmp.Diff(want, compiled(t, everything), noPlaces); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)

@@ -27,9 +27,28 @@ func (x fieldIndex) of(root reflect.Value, tag string) reflect.Value {
 	return f
 }
 
-func (x fieldIndex) has(t reflect.Type, tag string) bool {
-	_, ok := x.tags(t)[tag]
-	return ok
+// typeOf returns the type of the field with the tag.
+func (x fieldIndex) typeOf(t reflect.Type, tag string) (reflect.Type, bool) {
+	path, ok := x.tags(t)[tag]
+	if !ok {
+		return nil, false
+	}
+	for _, i := range path {
+		if t.Kind() == reflect.Pointer {
+			t = t.Elem()
+		}
+		t = t.Field(i).Type
+	}
+	return t, true
+}
+
+// isRecord reports whether a type is a struct with tagged fields, a pointer to
+// one or a list of them.
+func (x fieldIndex) isRecord(t reflect.Type) bool {
+	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice {
+		t = t.Elem()
+	}
+	return t.Kind() == reflect.Struct && len(x.tags(t)) > 0
 }
 
 func (x fieldIndex) tags(t reflect.Type) map[string][]int {

@@ -2,6 +2,7 @@ package compile
 
 import (
 	"reflect"
+	"strings"
 
 	"hookaido/internal/config"
 	"hookaido/internal/config/schema"
@@ -27,85 +28,65 @@ func (ch Change) String() string {
 // RestartChanges returns the changes from one config to another that need a
 // restart, in the order of the table; none means that a reload is enough.
 func RestartChanges(before, after *config.Config) []Change {
-	d := &differ{fields: fieldIndex{}, before: reflect.ValueOf(before).Elem(), after: reflect.ValueOf(after).Elem()}
-	d.block(schema.Root(), "", after.Written)
+	d := &differ{fields: fieldIndex{}, written: after.Written}
+	d.block(schema.Root(), "", pair{reflect.ValueOf(before).Elem(), reflect.ValueOf(after).Elem()})
 	if before.Backend() != after.Backend() {
 		d.changes = append(d.changes, Change{"route.queue", after.Routes[0].Pos})
 	}
 	if before.HasPull() != after.HasPull() {
-		d.changes = append(d.changes, Change{"route.pull", pullPos(after)})
+		d.changes = append(d.changes, Change{"route.pull", firstRoute(after, func(r *config.Route) bool { return r.Pull != nil })})
+	}
+	if before.HasDeliver() != after.HasDeliver() {
+		d.changes = append(d.changes, Change{"route.deliver", firstRoute(after, func(r *config.Route) bool { return len(r.Targets) > 0 })})
 	}
 	return d.changes
 }
 
-func pullPos(cfg *config.Config) config.Pos {
+// firstRoute returns the place of the first route that is meant, or no place.
+func firstRoute(cfg *config.Config, meant func(*config.Route) bool) config.Pos {
 	for i := range cfg.Routes {
-		if cfg.Routes[i].Pull != nil {
+		if meant(&cfg.Routes[i]) {
 			return cfg.Routes[i].Pos
 		}
 	}
 	return config.Pos{}
 }
 
+// pair is the same part of two configs.
+type pair struct{ before, after reflect.Value }
+
+func (p pair) elem() pair { return pair{p.before.Elem(), p.after.Elem()} }
+
+func (p pair) same() bool { return sameValue(p.before, p.after) }
+
 type differ struct {
-	fields        fieldIndex
-	before, after reflect.Value
-	changes       []Change
+	fields  fieldIndex
+	written map[string]config.Pos
+	changes []Change
 }
 
 // block compares what the rows of a block set, those of inner blocks in place
 // of the block itself.
-func (d *differ) block(b *schema.Block, path string, written map[string]config.Pos) {
+func (d *differ) block(b *schema.Block, path string, in pair) {
 	for _, row := range b.Rows {
-		if row.Later || row.Field == "route" {
+		if row.Field == "route" {
 			continue
 		}
-		name := row.Name
-		if path != "" {
-			name = path + "." + name
-		}
-		if row.Block != nil {
-			d.block(row.Block, name, written)
+		name := strings.TrimPrefix(path+"."+row.Name, ".")
+		if row.Field == "" {
+			if row.Block != nil {
+				d.block(row.Block, name, in)
+			}
 			continue
 		}
-		if row.Restart && row.Field != "" &&
-			!sameValue(d.fields.of(d.before, row.Field), d.fields.of(d.after, row.Field)) {
-			d.changes = append(d.changes, Change{name, written[row.Field]})
+		at := pair{d.fields.of(in.before, row.Field), d.fields.of(in.after, row.Field)}
+		switch {
+		case row.Block != nil && at.before.Kind() == reflect.Struct:
+			d.block(row.Block, name, at)
+		case row.Block != nil && at.before.Kind() == reflect.Pointer && !at.before.IsNil() && !at.after.IsNil():
+			d.block(row.Block, name, at.elem())
+		case row.Restart && !at.same():
+			d.changes = append(d.changes, Change{name, d.written[name]})
 		}
 	}
-}
-
-// sameValue compares two values as wholes, except for places.
-func sameValue(a, b reflect.Value) bool {
-	if !a.IsValid() {
-		return true
-	}
-	if a.Type() == reflect.TypeFor[config.Pos]() {
-		return true
-	}
-	switch a.Kind() {
-	case reflect.Pointer:
-		if a.IsNil() || b.IsNil() {
-			return a.IsNil() == b.IsNil()
-		}
-		return sameValue(a.Elem(), b.Elem())
-	case reflect.Slice:
-		if a.Len() != b.Len() {
-			return false
-		}
-		for i := range a.Len() {
-			if !sameValue(a.Index(i), b.Index(i)) {
-				return false
-			}
-		}
-		return true
-	case reflect.Struct:
-		for i := range a.NumField() {
-			if a.Type().Field(i).IsExported() && !sameValue(a.Field(i), b.Field(i)) {
-				return false
-			}
-		}
-		return true
-	}
-	return a.Equal(b)
 }

@@ -14,10 +14,15 @@ import (
 func rules() []func(*compiler) {
 	return []func(*compiler){
 		(*compiler).ruleSomeRoute,
+		(*compiler).ruleChannels,
 		(*compiler).ruleTargets,
 		(*compiler).ruleDuplicateRoutes,
 		(*compiler).ruleReachable,
+		(*compiler).ruleShadowed,
 		(*compiler).ruleBackends,
+		(*compiler).ruleLabels,
+		(*compiler).ruleIgnoreUnmatched,
+		(*compiler).ruleUnusedMatchers,
 		(*compiler).rulePullPaths,
 		(*compiler).rulePullAPI,
 		(*compiler).rulePullTokens,
@@ -25,11 +30,30 @@ func rules() []func(*compiler) {
 		(*compiler).rulePullBounds,
 		(*compiler).ruleAdminToken,
 		(*compiler).ruleListeners,
+		(*compiler).ruleSeparateListeners,
+		(*compiler).ruleClientAuth,
+		(*compiler).rulePublicPull,
+		(*compiler).ruleProxyProtocol,
+		(*compiler).ruleAuthKinds,
+		(*compiler).ruleBasicUsers,
 		(*compiler).ruleHMACSecret,
 		(*compiler).ruleHMACProvider,
 		(*compiler).ruleHMACHeaders,
-		(*compiler).ruleLogPaths,
+		(*compiler).ruleHMACGeneric,
+		(*compiler).ruleSecrets,
+		(*compiler).ruleSecretNames,
+		(*compiler).ruleWindows,
+		(*compiler).rulePublishForms,
 		(*compiler).ruleRetry,
+		(*compiler).ruleDuplicateTargets,
+		(*compiler).ruleTargetOptions,
+		(*compiler).ruleSign,
+		(*compiler).ruleEgress,
+		(*compiler).rulePrograms,
+		(*compiler).ruleLogPaths,
+		(*compiler).ruleMetrics,
+		(*compiler).ruleTracing,
+		(*compiler).rulePruning,
 	}
 }
 
@@ -44,15 +68,6 @@ func (c *compiler) ruleSomeRoute() {
 	}
 	c.errorAt(CodeNoRoutes, syntax.Span{Start: c.file.End, End: c.file.End},
 		"add one, such as: /webhooks/a { pull { path /a } }", "the config has no routes")
-}
-
-func (c *compiler) ruleTargets() {
-	for i, b := range c.routes {
-		if c.cfg.Routes[i].Path != "" && b.first("pull") == nil && b.first("deliver") == nil && b.first("deliver exec") == nil && !b.unknown {
-			c.errorAt(CodeRouteTarget, b.head, "add how messages leave, such as: pull { path "+pullExample(c.cfg.Routes[i].Path)+" }",
-				fmt.Sprintf("the route %s has neither pull nor deliver", quoted(c.cfg.Routes[i].Path)))
-		}
-	}
 }
 
 func pullExample(route string) string {
@@ -146,18 +161,6 @@ func (c *compiler) ruleLogPaths() {
 		case output != config.File && written:
 			c.errorAt(CodeExcluded, b.place("path"), "write output file, or remove the path", fmt.Sprintf("%s: a path needs output file", name))
 		}
-	}
-}
-
-func (c *compiler) ruleRetry() {
-	b := c.root.sub("defaults").sub("deliver")
-	s := b.first("retry")
-	if s == nil || s.failed {
-		return
-	}
-	retry := c.cfg.Defaults.Deliver.Retry
-	if retry.Base > retry.Cap {
-		c.errorAt(CodeLimitsCrossed, s.Head(), "raise cap or lower base", fmt.Sprintf("retry: base %s is longer than cap %s", retry.Base, retry.Cap))
 	}
 }
 

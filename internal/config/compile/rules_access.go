@@ -2,13 +2,8 @@ package compile
 
 import (
 	"fmt"
-	"net"
-	"net/netip"
 	"strings"
 
-	"hookaido/internal/config"
-	"hookaido/internal/config/schema"
-	"hookaido/internal/config/syntax"
 	"hookaido/internal/secret"
 )
 
@@ -116,80 +111,23 @@ func (c *compiler) ruleRouteTokens() {
 	}
 }
 
+// ruleAdminToken requires a token where others than this machine reach the
+// admin API.
 func (c *compiler) ruleAdminToken() {
 	b := c.root.sub("admin_api")
-	if b == nil || b.failed("auth token", "listen") || len(c.cfg.AdminAPI.Tokens) > 0 {
+	if b.failed("auth token", "listen") || len(c.cfg.AdminAPI.Tokens) > 0 {
 		return
 	}
-	address := c.cfg.AdminAPI.Listen.Address
-	if host, _, err := net.SplitHostPort(address); err == nil && !isLoopback(host) {
-		c.errorAt(CodeTokenRequired, b.place("listen"), "add a line such as: auth token env:ADMIN_TOKEN; or listen on 127.0.0.1",
-			fmt.Sprintf("admin_api is open to everybody who reaches %s: it needs a token", quoted(address)))
+	const hint = "add a line such as: auth token env:ADMIN_TOKEN; or listen on 127.0.0.1"
+	if here, there, found := clash(c.cfg.AdminAPI.Listens, c.cfg.Ingress.Listens); found && here.Address == there.Address {
+		c.errorAt(CodeTokenRequired, c.addressAt(place{"admin_api", here}), hint, "admin_api shares its address with ingress: it needs a token")
+		return
 	}
-}
-
-func isLoopback(host string) bool {
-	addr, err := netip.ParseAddr(host)
-	return err == nil && addr.Unmap().IsLoopback() || strings.EqualFold(host, "localhost")
-}
-
-// ruleListeners refuses two listeners on one address.
-func (c *compiler) ruleListeners() {
-	type listener struct {
-		name, target string
-		listen       config.Listen
-	}
-	all := []listener{{name: "ingress", listen: c.cfg.Ingress.Listen}}
-	if c.hasPull() {
-		all = append(all, listener{name: "pull_api", listen: c.cfg.PullAPI.Listen})
-	}
-	all = append(all, listener{name: "admin_api", listen: c.cfg.AdminAPI.Listen})
-	for i := range all {
-		if c.root.sub(all[i].name).failed("listen") {
-			continue
-		}
-		all[i].target = bindTarget(all[i].listen.Address)
-		for _, other := range all[:i] {
-			if all[i].target == "" || all[i].target != other.target {
-				continue
-			}
-			here, there := all[i], other
-			at, related := c.listenAt(here.name), c.listenAt(there.name)
-			if at.Start.Before(related.Start) {
-				here, there, at, related = there, here, related, at
-			}
-			if here.listen.Address == there.listen.Address {
-				c.errorAt(schema.CodeLater, at, "give each a port of its own",
-					fmt.Sprintf("%s shares the address %s with %s, which is not supported by this version yet", here.name, quoted(here.listen.Address), there.name))
-			} else {
-				c.errorAt(CodeListenConflict, at, "give each a port of its own",
-					fmt.Sprintf("%s on %s and %s on %s want the same port", here.name, quoted(here.listen.Address), there.name, quoted(there.listen.Address)))
-			}
-			c.relate(related, "the other address is here")
-			break
+	for _, listen := range c.cfg.AdminAPI.Listens {
+		if !isLocal(listen) {
+			c.errorAt(CodeTokenRequired, c.addressAt(place{"admin_api", listen}), hint,
+				fmt.Sprintf("admin_api is open to everybody who reaches %s: it needs a token", quoted(listen.Address)))
+			return
 		}
 	}
-}
-
-func (c *compiler) listenAt(name string) syntax.Span {
-	if b := c.root.sub(name); b != nil {
-		return b.place("listen")
-	}
-	return syntax.Span{Start: syntax.Pos{Line: 1, Column: 1}}
-}
-
-// bindTarget returns what two addresses have in common if they can't both be
-// served, or "" for an address that is never the same twice.
-func bindTarget(address string) string {
-	host, port, err := net.SplitHostPort(address)
-	if err != nil || strings.Trim(port, "0") == "" {
-		return ""
-	}
-	if addr, err := netip.ParseAddr(host); err == nil {
-		host = addr.String()
-		if addr.IsUnspecified() {
-			host = ""
-		}
-	}
-	return strings.ToLower(host) + ":" + strings.TrimLeft(port, "0")
 }

@@ -35,7 +35,8 @@ func (c *compiler) ruleHMACProvider() {
 	for i, b := range c.routes {
 		hmac := c.cfg.Routes[i].HMAC
 		options := hmacBlock(b)
-		if hmac == nil || options == nil || hmac.Provider == config.Canonical || options.failed("provider") {
+		if hmac == nil || options == nil || hmac.Provider == config.Canonical ||
+			hmac.Provider == config.GenericScheme || options.failed("provider") {
 			continue
 		}
 		for _, name := range []string{"signature_header", "timestamp_header", "nonce_header", "tolerance"} {
@@ -78,5 +79,5 @@ func secretCount(hmac *config.HMAC) int {
 	if hmac == nil {
 		return 0
 	}
-	return len(hmac.Secrets)
+	return len(hmac.Secrets) + len(hmac.SecretNames)
 }

@@ -3,7 +3,6 @@ package compile
 import (
 	"fmt"
 	"reflect"
-	"strings"
 
 	"hookaido/internal/config"
 	"hookaido/internal/config/schema"
@@ -18,14 +17,9 @@ const minSecret = 24
 // secretRef reads a reference to a secret. What it reports never shows the
 // text, which may be the secret itself.
 func (c *compiler) secretRef(text string, span syntax.Span, name string) (secret.Ref, bool) {
-	if strings.HasPrefix(text, "vault:") {
-		c.errorAt(schema.CodeLater, span, "this version takes env:NAME, file:PATH, credential:NAME or raw:TEXT",
-			fmt.Sprintf(`%s: "vault:" references are not supported by this version yet`, name))
-		return secret.Ref{}, false
-	}
 	ref, err := secret.ParseRef(text)
 	if err != nil {
-		c.errorAt(CodeSecretRef, span, "write env:NAME, file:PATH, credential:NAME or, for tests, raw:TEXT", fmt.Sprintf("%s: %v", name, err))
+		c.errorAt(CodeSecretRef, span, "write env:NAME, file:PATH, credential:NAME, vault:PATH or, for tests, raw:TEXT", fmt.Sprintf("%s: %v", name, err))
 		return secret.Ref{}, false
 	}
 	if ref.Scheme == secret.Raw && len(ref.Name) < minSecret {
@@ -48,7 +42,7 @@ func SecretRefs(cfg *config.Config) []Use {
 	s := &refSearch{titles: map[string]string{}}
 	schema.Walk(schema.Root(), func(b *schema.Block) {
 		for _, row := range b.Rows {
-			if row.Field != "" {
+			if row.Field != "" && s.titles[row.Field] == "" {
 				s.titles[row.Field] = b.Title + ": " + row.Name
 			}
 		}
@@ -75,10 +69,17 @@ func (s *refSearch) walk(v reflect.Value, tag, route string) {
 	case reflect.Struct:
 		switch x := v.Interface().(type) {
 		case config.SecretRef:
+			if x.IsZero() {
+				return
+			}
 			s.uses = append(s.uses, Use{x.Ref, route + s.titles[tag], x.Pos})
 			return
 		case config.Route:
 			route = fmt.Sprintf("route %q: ", x.Path)
+		case config.Secret:
+			route = fmt.Sprintf("secret %q: ", x.ID)
+		case config.Target:
+			route += fmt.Sprintf("target %q: ", x.Name())
 		}
 		s.fields(v, tag, route)
 	}

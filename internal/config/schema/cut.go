@@ -178,6 +178,9 @@ func (c *cutter) args(s *Stmt) {
 			}
 		}
 		for _, arg := range row.Args {
+			if next, ok := c.peek(); arg.Optional && (!ok || next.Kind != syntax.Quoted) {
+				continue
+			}
 			tok, ok := c.value(arg.Kind)
 			if !ok {
 				c.missing(s, arg)
@@ -221,7 +224,7 @@ func (c *cutter) nextDirective(tok syntax.Token, kind Kind) bool {
 		len(c.block.starting(tok.Text)) == 0 {
 		return false
 	}
-	if kind.Secret {
+	if kind.Secret && !kind.Text {
 		return !strings.Contains(tok.Text, ":")
 	}
 	if kind.Parse == nil {

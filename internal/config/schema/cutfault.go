@@ -82,7 +82,7 @@ func (c *cutter) unknown(first syntax.Token) {
 }
 
 func (c *cutter) unknownFault(first syntax.Token) {
-	names := c.block.names(true)
+	names := c.block.names()
 	last := c.previous(first)
 	if last != nil {
 		for _, opt := range last.Row.Options {
@@ -195,23 +195,18 @@ func (c *cutter) allowed() string {
 	if c.block.Name == "" {
 		return `here stand blocks such as ingress, pull_api and defaults, and routes, whose path begins with "/"`
 	}
-	names := c.block.names(false)
+	names := c.block.names()
 	if len(names) == 0 {
 		return `only routes, whose path begins with "/", stand here`
 	}
 	return "allowed here: " + strings.Join(names, ", ")
 }
 
-// names returns the first words of the names of all rows, each once, on demand
-// with those of rows for later versions.
-func (b *Block) names(later bool) []string {
+// names returns the first words of the names of all rows, each once.
+func (b *Block) names() []string {
 	var names []string
 	for _, row := range b.Rows {
-		first, _, _ := strings.Cut(row.Name, " ")
-		if row.Later && !later {
-			continue
-		}
-		if !slices.Contains(names, first) {
+		if first, _, _ := strings.Cut(row.Name, " "); !slices.Contains(names, first) {
 			names = append(names, first)
 		}
 	}

@@ -32,6 +32,8 @@ func egressBlock() *Block {
 			rules("deny", "nothing", "Targets that are refused, even if they are allowed."),
 			flag("https_only", "on", "Refuses targets without TLS."),
 			flag("redirects", "off", "Follows redirects, each of which must pass the rules."),
+			{Name: "proxy", Args: []Arg{{Name: "URL", Kind: proxyKind()}}, Default: "off", Field: "egress.proxy", Later: true,
+				Help: "A proxy that deliveries go through. The proxy variables of the environment are never used.", Example: "proxy http://proxy.example.org:3128"},
 			flag("dns_rebind_protection", "on", "Refuses names that resolve to private or local addresses."),
 		}}
 }
@@ -62,12 +64,12 @@ func retryRow() *Directive {
 
 func publishPolicyRow() *Directive {
 	flag := func(name, def, help string) *Directive {
-		return &Directive{Name: name, Args: []Arg{{Name: "BOOL", Kind: boolKind()}}, Default: def, Restart: true, Later: true,
+		return &Directive{Name: name, Args: []Arg{{Name: "BOOL", Kind: boolKind()}}, Default: def, Restart: true, Field: "publish_policy." + name,
 			Help: help, Example: name + " off"}
 	}
 	list := func(name, help string) *Directive {
-		return &Directive{Name: name, Args: []Arg{{Name: "ACTOR", Kind: laterKind("actor", "text")}}, List: true, Repeat: true,
-			Restart: true, Later: true, DefaultHelp: "everybody", Help: help, Example: name + " release-bot"}
+		return &Directive{Name: name, Args: []Arg{{Name: "ACTOR", Kind: textKind("actor")}}, List: true, Repeat: true,
+			Restart: true, Field: "publish_policy." + name, DefaultHelp: "everybody", Help: help, Example: name + " release-bot"}
 	}
 	block := &Block{Name: "publish_policy", Title: "publish_policy", Help: "What the admin API may publish.", Rows: []*Directive{
 		flag("direct", "on", "Allows publishing to any route."),
@@ -80,6 +82,6 @@ func publishPolicyRow() *Directive {
 		list("actor_allow", "Actors that may change endpoints."),
 		list("actor_prefix", "Beginnings of the names of such actors."),
 	}}
-	return &Directive{Name: "publish_policy", Form: Braces, Block: block, Restart: true, Later: true,
+	return &Directive{Name: "publish_policy", Form: Braces, Block: block, Later: true,
 		Help: "What the admin API may publish.", Example: "publish_policy { direct off }"}
 }

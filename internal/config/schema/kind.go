@@ -2,6 +2,8 @@ package schema
 
 import (
 	"fmt"
+	"math"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -10,7 +12,7 @@ import (
 const (
 	CodeValue = "bad-value"
 	CodeRange = "out-of-range"
-	CodeLater = "not-supported-yet"
+	CodeRisky = "risky-value"
 )
 
 // Problem says why a text is no value of a kind. A warning comes beside a
@@ -31,15 +33,18 @@ type Kind struct {
 	Words []string
 	// Free is set for text in which a semicolon at the end may be meant.
 	Free bool
-	// Secret is set for text that must not be shown.
-	Secret bool
+	// Secret is set for text that must not be shown: a reference to a secret,
+	// or with Text the text itself.
+	Secret, Text bool
 	// Place is set for values where a piece that expands to nothing would
 	// silently name something else.
 	Place bool
 	// Parse reads a value, trimmed and with its placeholders expanded. A
-	// returned *Problem that is a warning comes with a value. It is nil for
-	// kinds that only directives for later versions have.
+	// returned *Problem that is a warning comes with a value.
 	Parse func(text string) (any, *Problem)
+	// Later returns what this version doesn't run yet of a value that Parse
+	// gave, in words, or ""; nil if it runs all.
+	Later func(value any) string
 }
 
 // Short returns a one-word name of the kind.
@@ -65,15 +70,12 @@ func boolKind() Kind {
 			case "off", "false", "0":
 				return false, nil
 			}
-			return bad(`write on or off`, "%q is neither on nor off", text)
+			return bad(`write on or off`, "%s is neither on nor off", quote(text))
 		}}
 }
 
 // wordKind takes one of the words in any letter case and gives it as listed.
-func wordKind(words ...string) Kind { return wordsLater(nil, words...) }
-
-// wordsLater is wordKind with further words that this version can't run yet.
-func wordsLater(later []string, words ...string) Kind {
+func wordKind(words ...string) Kind {
 	return Kind{Name: "word", Form: orList(words), Words: words,
 		Parse: func(text string) (any, *Problem) {
 			for _, w := range words {
@@ -81,12 +83,12 @@ func wordsLater(later []string, words ...string) Kind {
 					return w, nil
 				}
 			}
-			return notAWord(text, later, words)
+			return notAWord(text, words)
 		}}
 }
 
-// exactKind is wordsLater with the letter case as listed.
-func exactKind(later []string, words ...string) Kind {
+// exactKind is wordKind with the letter case as listed.
+func exactKind(words ...string) Kind {
 	return Kind{Name: "word", Form: orList(words), Words: words,
 		Parse: func(text string) (any, *Problem) {
 			for _, w := range words {
@@ -94,21 +96,27 @@ func exactKind(later []string, words ...string) Kind {
 					return w, nil
 				}
 			}
-			return notAWord(text, later, words)
+			return notAWord(text, words)
 		}}
 }
 
-func notAWord(text string, later, words []string) (any, *Problem) {
-	for _, w := range later {
-		if strings.EqualFold(w, text) {
-			return nil, &Problem{Code: CodeLater, Message: fmt.Sprintf("%q is not supported by this version yet", w),
-				Hint: "this version takes " + orList(words)}
+// running marks the words of a kind that this version runs, so that the others
+// count as for later versions.
+func (k Kind) running(words ...string) Kind {
+	k.Later = func(value any) string {
+		if w, ok := value.(string); ok && !slices.Contains(words, w) {
+			return quote(w)
 		}
+		return ""
 	}
+	return k
+}
+
+func notAWord(text string, words []string) (any, *Problem) {
 	if near := Nearest(text, words); near != "" {
-		return bad(fmt.Sprintf("did you mean %q? Allowed: %s", near, orList(words)), "%q is not allowed here", text)
+		return bad(fmt.Sprintf("did you mean %q? Allowed: %s", near, orList(words)), "%s is not allowed here", quote(text))
 	}
-	return bad("write "+orList(words), "%q is not allowed here", text)
+	return bad("write "+orList(words), "%s is not allowed here", quote(text))
 }
 
 func orList(words []string) string {
@@ -156,24 +164,59 @@ func parseInt(text string, low, high int) (any, *Problem) {
 	case err != nil && errIsRange(err), err == nil && (n < int64(low) || n > int64(high)):
 		return outOfRange(fmt.Sprintf("write a number from %d to %d", low, high), "%s is out of range", text)
 	case err != nil:
-		return bad(fmt.Sprintf("write %s", intForm(low, high)), "%q is not a whole number", text)
+		return bad(fmt.Sprintf("write %s", intForm(low, high)), "%s is not a whole number", quote(text))
 	}
 	return int(n), nil
 }
 
+// countKind is a number of things that are kept, or off for no bound. Unlike
+// intOrOff it takes 0 for off, as version 2.11 does.
+func countKind() Kind {
+	return Kind{Name: "int", Form: intForm(0, maxInt) + "; 0 or off for no bound",
+		Parse: func(text string) (any, *Problem) {
+			if strings.EqualFold(text, "off") {
+				return 0, nil
+			}
+			return parseInt(text, 0, maxInt)
+		}}
+}
+
 // shareKind is a number from 0 to 1.
 func shareKind() Kind {
+	const hint = "write a number from 0 to 1, such as 0.2"
 	return Kind{Name: "number", Form: "a number from 0 to 1",
 		Parse: func(text string) (any, *Problem) {
-			f, err := strconv.ParseFloat(text, 64)
-			switch {
-			case err != nil:
-				return bad("write a number from 0 to 1, such as 0.2", "%q is not a number", text)
-			case !(f >= 0 && f <= 1): // NaN is neither
-				return outOfRange("write a number from 0 to 1, such as 0.2", "%s is out of range", text)
+			f, problem := parseFloat(text, hint)
+			if problem == nil && (f < 0 || f > 1) {
+				return outOfRange(hint, "%s is out of range", text)
 			}
-			return f, nil
+			return f, problem
 		}}
+}
+
+// rateKind is a number above 0.
+func rateKind() Kind {
+	const hint = "write a number above 0, such as 50 or 0.5"
+	return Kind{Name: "number", Form: "a number above 0; parts are allowed, such as 0.5",
+		Parse: func(text string) (any, *Problem) {
+			f, problem := parseFloat(text, hint)
+			if problem == nil && (f <= 0 || f > maxInt) {
+				return outOfRange(hint, "%s is out of range", text)
+			}
+			return f, problem
+		}}
+}
+
+// parseFloat reads a finite number.
+func parseFloat(text, hint string) (float64, *Problem) {
+	f, err := strconv.ParseFloat(text, 64)
+	switch {
+	case err != nil && !errIsRange(err):
+		return 0, &Problem{Code: CodeValue, Message: fmt.Sprintf("%s is not a number", quote(text)), Hint: hint}
+	case err != nil, math.IsNaN(f), math.IsInf(f, 0):
+		return 0, &Problem{Code: CodeRange, Message: fmt.Sprintf("%s is out of range", text), Hint: hint}
+	}
+	return f, nil
 }
 
 // textKind is any text that isn't empty.
@@ -190,9 +233,6 @@ func textKind(name string) Kind {
 // secretKind is a reference to a secret. What a reference may be is a matter
 // of package secret; here it is text that must not be shown.
 func secretKind() Kind {
-	return Kind{Name: "secret", Form: "env:NAME, file:PATH, credential:NAME or raw:TEXT", Secret: true,
+	return Kind{Name: "secret", Form: "env:NAME, file:PATH, credential:NAME, vault:PATH#FIELD or raw:TEXT", Secret: true,
 		Parse: func(text string) (any, *Problem) { return text, nil }}
 }
-
-// laterKind is a kind of directives that this version can't run yet.
-func laterKind(name, form string) Kind { return Kind{Name: name, Form: form} }

@@ -12,31 +12,32 @@ func queueLimitsBlock() *Block {
 }
 
 func retentionRows() []*Directive {
-	age := func(def, help string) *Directive {
-		return &Directive{Name: "max_age", Args: []Arg{{Name: "DURATION", Kind: durationKind()}}, Default: def, Restart: true, Later: true,
-			Help: help, Example: "max_age 3d"}
+	age := func(block, def, help string) *Directive {
+		return &Directive{Name: "max_age", Args: []Arg{{Name: "DURATION", Kind: durationKind()}}, Default: def, Restart: true,
+			Field: block + ".max_age", Help: help, Example: "max_age 3d"}
 	}
-	count := func(name, def, help string) *Directive {
-		return &Directive{Name: name, Args: []Arg{{Name: "N", Kind: laterKind("int", "a whole number, or off")}}, Default: def,
-			Restart: true, Later: true, Help: help, Example: name + " 5000"}
+	count := func(block, name, def, help string) *Directive {
+		return &Directive{Name: name, Args: []Arg{{Name: "N", Kind: countKind()}}, Default: def,
+			Restart: true, Field: block + "." + name, Help: help, Example: name + " 5000"}
 	}
 	block := func(name, help string, rows ...*Directive) *Directive {
-		return &Directive{Name: name, Form: Braces, Restart: true, Later: true, Help: help,
+		return &Directive{Name: name, Form: Braces, Later: true, Help: help,
 			Block:   &Block{Name: name, Title: name, Help: help, Rows: rows},
 			Example: name + " { max_age 3d }"}
 	}
 	return []*Directive{
 		block("queue_retention", "How long messages may wait.",
-			age("7d", "Drops messages that have waited longer; off to keep them."),
-			&Directive{Name: "prune_interval", Args: []Arg{{Name: "DURATION", Kind: durationKind()}}, Default: "5m", Restart: true, Later: true,
-				Help: "Time between two rounds of all retention.", Example: "prune_interval 90s"}),
+			age("queue_retention", "7d", "Drops messages that have waited longer; off to keep them."),
+			&Directive{Name: "prune_interval", Args: []Arg{{Name: "DURATION", Kind: durationKind()}}, Default: "5m", Restart: true,
+				Field: "queue_retention.prune_interval",
+				Help:  "Time between two rounds of all retention; off only if none of the four is on.", Example: "prune_interval 90s"}),
 		block("delivered_retention", "How long delivered messages are kept.",
-			age("off", "Keeps delivered messages this long.")),
+			age("delivered_retention", "off", "Keeps delivered messages this long; off to keep none.")),
 		block("dlq_retention", "How many dead messages are kept, and how long.",
-			age("30d", "Drops dead messages that are older; off to keep them."),
-			count("max_depth", "10000", "Drops the oldest dead messages above this number.")),
+			age("dlq_retention", "30d", "Drops dead messages that are older; off to keep them."),
+			count("dlq_retention", "max_depth", "10000", "Drops the oldest dead messages above this number.")),
 		block("attempts_retention", "How long the history of deliveries is kept.",
-			age("7d", "Drops older attempts; off to keep them."),
-			count("max_rows", "200000", "Drops the oldest attempts above this number.")),
+			age("attempts_retention", "7d", "Drops older attempts; off to keep them."),
+			count("attempts_retention", "max_rows", "200000", "Drops the oldest attempts above this number.")),
 	}
 }

@@ -3,8 +3,13 @@ package schema
 func ingressBlock() *Block {
 	return &Block{Name: "ingress", Title: "ingress", Help: "The public listener.", Rows: []*Directive{
 		listenRow("ingress.listen", ":8080", "listen 0.0.0.0:8080"),
-		tlsRow(),
-		rateLimitRow("Limits the requests of all routes that have no limit of their own."),
+		tlsRow("ingress.tls"),
+		{Name: "trusted_proxies", Args: []Arg{{Name: "ADDRESS", Kind: prefixesKind()}}, List: true, Repeat: true, DefaultHelp: "none",
+			Field: "ingress.trusted_proxies", Later: true,
+			Help: "Peers whose X-Forwarded-For is believed: the client is the last address in it that is none of these.", Example: "trusted_proxies 10.0.0.0/8"},
+		{Name: "proxy_protocol", Args: []Arg{{Name: "BOOL", Kind: boolKind()}}, Default: "off", Restart: true, Field: "ingress.proxy_protocol", Later: true,
+			Help: "Expects the PROXY protocol, version 1 or 2, from `trusted_proxies`.", Example: "proxy_protocol on"},
+		rateLimitRow("ingress.rate_limit", "Limits the requests of all routes that have no limit of their own."),
 	}}
 }
 
@@ -15,7 +20,10 @@ func adminBlock() *Block {
 			listenRow("admin_api.listen", "127.0.0.1:2019", "listen 127.0.0.1:2019"),
 			prefixRow("admin_api.prefix", "Path in front of every path of the API.", "prefix /ops"),
 			tokenRow("admin_api.auth", "A token that operators may send as bearer token.", "auth token credential:admin-token"),
-			tlsRow(),
+			{Name: "allowed_hosts", Args: []Arg{{Name: "HOST", Kind: hostKind()}}, List: true, Repeat: true, DefaultHelp: "none",
+				Field: "admin_api.allowed_hosts", Later: true,
+				Help: "Names that clients may send as Host, beside loopback ones and the address itself.", Example: "allowed_hosts hookaido.internal"},
+			tlsRow("admin_api.tls"),
 		}}
 }
 
@@ -25,7 +33,7 @@ func pullBlock() *Block {
 		Help: "Workers send one of the tokens as bearer token. Tokens of a route replace those given here.",
 		Rows: []*Directive{
 			listenRow("pull_api.listen", ":9443", "listen 127.0.0.1:9443"),
-			{Name: "grpc_listen", Args: []Arg{{Name: "ADDRESS", Kind: listenKind()}}, Restart: true, Later: true, DefaultHelp: "no gRPC",
+			{Name: "grpc_listen", Args: []Arg{{Name: "ADDRESS", Kind: listenKind()}}, Restart: true, Later: true, DefaultHelp: "no gRPC", Field: "pull_api.grpc_listen",
 				Help: "Address of the worker API over gRPC.", Example: "grpc_listen 127.0.0.1:9943"},
 			prefixRow("pull_api.prefix", "Path in front of every pull path.", "prefix /work"),
 			tokenRow("pull_api.auth", "A token that workers may send as bearer token.", "auth token credential:pull-token"),
@@ -41,17 +49,19 @@ func pullBlock() *Block {
 				Help: "How long a dequeue waits for a message if its request doesn't say; off to answer at once.", Example: "default_max_wait 2s"},
 			{Name: "max_wait", Args: duration(durationKind()), Default: "off", Restart: true, Field: "pull_api.max_wait",
 				Help: "The longest time that a dequeue may wait; off for the limit of the API itself.", Example: "max_wait 20s"},
-			{Name: "sse_keepalive", Args: duration(durationKind()), Default: "15s", Later: true, Restart: true,
-				Help: "Time between signs of life on an event stream.", Example: "sse_keepalive 20s"},
-			{Name: "sse_max_connection", Args: duration(durationKind()), Default: "off", Later: true, Restart: true,
+			{Name: "sse_keepalive", Args: duration(durationKind()), Default: "15s", Later: true, Restart: true, Field: "pull_api.sse_keepalive",
+				Help: "Time between signs of life on an event stream; off is 15s.", Example: "sse_keepalive 20s"},
+			{Name: "sse_max_connection", Args: duration(durationKind()), Default: "off", Later: true, Restart: true, Field: "pull_api.sse_max_connection",
 				Help: "The longest time that an event stream may last; off for no limit.", Example: "sse_max_connection 2h"},
-			tlsRow(),
+			{Name: "max_deliveries", Args: []Arg{{Name: "N", Kind: countKind()}}, Default: "off", Field: "pull_api.max_deliveries", Later: true,
+				Help: "How often a message is handed out before it goes to the dead letters; off for no bound.", Example: "max_deliveries 20"},
+			tlsRow("pull_api.tls"),
 		}}
 }
 
 func listenRow(field, def, example string) *Directive {
 	return &Directive{Name: "listen", Args: []Arg{{Name: "ADDRESS", Kind: listenKind()}}, Default: def,
-		Expected: true, Restart: true, Field: field,
+		Expected: true, Restart: true, Repeat: true, Field: field,
 		Help:    "Address to serve on. Sockets that systemd hands over take its place.",
 		Example: example}
 }
@@ -66,30 +76,47 @@ func tokenRow(field, help, example string) *Directive {
 		Field: field, Help: help, Example: example}
 }
 
-func tlsRow() *Directive {
-	file := []Arg{{Name: "FILE", Kind: laterKind("file", "the path of a file")}}
-	modes := []string{"none", "request", "require_any", "verify_if_given", "require", "require_and_verify"}
-	block := &Block{Name: "tls", Title: "tls", Help: "Serves HTTPS.", Rows: []*Directive{
-		{Name: "cert_file", Args: file, Required: true, Restart: true, Later: true,
+func tlsRow(field string) *Directive {
+	file := []Arg{{Name: "FILE", Kind: certKind()}}
+	block := &Block{Name: "tls", Title: "tls", Help: "Serves HTTPS. The files are read at start; validation doesn't open them.", Rows: []*Directive{
+		{Name: "cert_file", Args: file, Required: true, Restart: true, Field: "tls.cert_file",
 			Help: "Certificate and its chain, as PEM.", Example: "cert_file /etc/hookaido/tls/cert.pem"},
-		{Name: "key_file", Args: file, Required: true, Restart: true, Later: true,
+		{Name: "key_file", Args: file, Required: true, Restart: true, Field: "tls.key_file",
 			Help: "Private key, as PEM.", Example: "key_file /etc/hookaido/tls/key.pem"},
-		{Name: "client_ca", Args: file, Restart: true, Later: true, DefaultHelp: "none",
+		{Name: "client_ca", Args: file, Restart: true, Field: "tls.client_ca", DefaultHelp: "none",
 			Help: "Authorities that client certificates are checked against.", Example: "client_ca /etc/hookaido/tls/clients.pem"},
-		{Name: "client_auth", Args: []Arg{{Name: "MODE", Kind: wordKind(modes...)}}, Restart: true, Later: true,
+		{Name: "client_auth", Args: []Arg{{Name: "MODE", Kind: clientAuthKind()}}, Restart: true, Field: "tls.client_auth",
 			DefaultHelp: "`require_and_verify` with `client_ca`, else `none`",
-			Help:        "Whether clients must show a certificate.", Example: "client_auth verify_if_given"},
+			Help: "Whether clients must show a certificate. `none` (or `off`) asks for none, `request` takes any or none, " +
+				"`require_any` takes any; `verify_if_given`, `require` and `require_and_verify` need `client_ca`.", Example: "client_auth none"},
 	}}
-	return &Directive{Name: "tls", Form: Braces, Block: block, Restart: true, Later: true,
+	return &Directive{Name: "tls", Form: Braces, Block: block, Restart: true, Later: true, Field: field,
 		Help: "Serves HTTPS with a certificate.", Example: "tls { cert_file /c.pem key_file /k.pem }"}
 }
 
-func rateLimitRow(help string) *Directive {
+// clientAuthKind gives the words that have a twin as the twin.
+func clientAuthKind() Kind {
+	kind := wordKind("none", "off", "request", "require_any", "verify_if_given", "require", "require_and_verify")
+	plain := kind.Parse
+	kind.Parse = func(text string) (any, *Problem) {
+		word, problem := plain(text)
+		switch word {
+		case "off":
+			return "none", nil
+		case "require":
+			return "require_and_verify", nil
+		}
+		return word, problem
+	}
+	return kind
+}
+
+func rateLimitRow(field, help string) *Directive {
 	block := &Block{Name: "rate_limit", Title: "rate_limit", Help: "A bucket of tokens that starts full.", Rows: []*Directive{
-		{Name: "rps", Args: []Arg{{Name: "N", Kind: laterKind("number", "a number above 0")}}, Required: true, Later: true,
+		{Name: "rps", Args: []Arg{{Name: "N", Kind: rateKind()}}, Required: true, Field: "rate_limit.rps",
 			Help: "Requests per second in the long run.", Example: "rps 12.5"},
-		{Name: "burst", Args: []Arg{{Name: "N", Kind: intKind(1, maxInt)}}, Later: true, DefaultHelp: "`rps`, rounded up",
+		{Name: "burst", Args: []Arg{{Name: "N", Kind: intKind(1, maxInt)}}, DefaultHelp: "`rps`, rounded up", Field: "rate_limit.burst",
 			Help: "Requests that may come at once.", Example: "burst 40"},
 	}}
-	return &Directive{Name: "rate_limit", Form: Braces, Block: block, Later: true, Help: help, Example: "rate_limit { rps 50 burst 100 }"}
+	return &Directive{Name: "rate_limit", Form: Braces, Block: block, Later: true, Field: field, Help: help, Example: "rate_limit { rps 50 burst 100 }"}
 }

@@ -17,10 +17,26 @@ const listenHint = "write HOST:PORT or :PORT, such as 127.0.0.1:9443, [::1]:9443
 
 // listenKind is an address to serve on.
 func listenKind() Kind {
-	return Kind{Name: "address", Form: "HOST:PORT or :PORT; IPv6 in brackets", Parse: parseListen}
+	return Kind{Name: "address", Form: "HOST:PORT, :PORT or unix:/PATH; IPv6 in brackets", Parse: parseListen,
+		Later: func(value any) string {
+			if l, ok := value.(config.Listen); ok && strings.HasPrefix(l.Address, unixScheme) {
+				return "an address that begins with " + unixScheme
+			}
+			return ""
+		}}
 }
 
+const (
+	unixScheme = "unix:"
+	// maxUnix bounds the path of a Unix socket, in bytes, for sun_path of
+	// sockaddr_un has 108 with a NUL at the end.
+	maxUnix = 107
+)
+
 func parseListen(text string) (any, *Problem) {
+	if path, ok := strings.CutPrefix(text, unixScheme); ok {
+		return parseUnix(path)
+	}
 	host, port, err := net.SplitHostPort(text)
 	if err != nil {
 		if _, err := strconv.ParseUint(text, 10, 16); err == nil {
@@ -38,6 +54,21 @@ func parseListen(text string) (any, *Problem) {
 		return bad(listenHint, "%q is neither an IP address nor a host name", host)
 	}
 	return config.Listen{Address: text}, nil
+}
+
+func parseUnix(file string) (any, *Problem) {
+	switch {
+	case !strings.HasPrefix(file, "/") || file == "/":
+		return bad("write unix: and an absolute path, such as unix:/run/hookaido/ingress.sock", "%s is not an absolute path", quote(file))
+	case len(file) > maxUnix || strings.ContainsRune(file, 0):
+		return outOfRange("choose a shorter path", "the path of a socket has at most %d bytes", maxUnix)
+	}
+	return config.Listen{Address: unixScheme + path.Clean(file)}, nil
+}
+
+func isAddress(host string) bool {
+	_, err := netip.ParseAddr(host)
+	return err == nil
 }
 
 func isHostName(host string) bool {
@@ -65,10 +96,8 @@ func isAlnum(c byte) bool {
 // headerKind is the name of an HTTP header, given in canonical case.
 func headerKind() Kind {
 	return Kind{Name: "header", Form: "the name of an HTTP header", Parse: func(text string) (any, *Problem) {
-		for _, c := range []byte(text) {
-			if !isAlnum(c) && strings.IndexByte("!#$%&'*+-.^_`|~", c) < 0 {
-				return bad("names have letters, digits and -, such as X-Signature", "%q is not the name of a header", text)
-			}
+		if text != "" && !isToken(text) {
+			return bad("names have letters, digits and -, such as X-Signature", "%s is not the name of a header", quote(text))
 		}
 		if text == "" {
 			return bad("write a name such as X-Signature", "the name of the header is empty")
@@ -132,45 +161,4 @@ func hasEscape(text string) bool {
 		}
 	}
 	return false
-}
-
-// egressKind is a CIDR prefix, an IP address or a host pattern.
-func egressKind() Kind {
-	return Kind{Name: "rule", Form: "a CIDR prefix, an IP address, a host, *.SUFFIX or *", Parse: parseEgress}
-}
-
-const egressHint = "write a prefix (10.0.0.0/8), an address, a host, *.example.org for its sub-domains, or *"
-
-func parseEgress(text string) (any, *Problem) {
-	if addr, err := netip.ParseAddr(text); err == nil {
-		addr = addr.Unmap().WithZone("")
-		return config.EgressRule{Prefix: netip.PrefixFrom(addr, addr.BitLen())}, nil
-	}
-	if strings.Contains(text, "/") && !strings.Contains(text, "://") {
-		return parsePrefix(text)
-	}
-	host := strings.TrimSuffix(strings.ToLower(text), ".")
-	switch {
-	case text == "":
-		return bad(egressHint, "the rule is empty")
-	case host == "*", isHostName(strings.TrimPrefix(host, "*.")):
-		return config.EgressRule{Host: host}, nil
-	case strings.Contains(text, "://"):
-		return bad("a rule is about hosts; write the host alone", "%q is a URL", text)
-	}
-	return bad(egressHint, "%q is neither an address nor a host", text)
-}
-
-func parsePrefix(text string) (any, *Problem) {
-	prefix, err := netip.ParsePrefix(text)
-	if err != nil {
-		return bad("write an address and the number of its leading bits, such as 10.0.0.0/8", "%q is not a CIDR prefix", text)
-	}
-	rule := config.EgressRule{Prefix: prefix.Masked()}
-	if rule.Prefix != prefix {
-		return rule, &Problem{Code: CodeValue, Warning: true,
-			Message: fmt.Sprintf("%q has bits set after the prefix; it is taken as %s", text, rule.Prefix),
-			Hint:    fmt.Sprintf("write %s", rule.Prefix)}
-	}
-	return rule, nil
 }

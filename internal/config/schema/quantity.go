@@ -77,6 +77,23 @@ func tooLong(text string) bool {
 	return digits != text && err == nil
 }
 
+// timeKind is a moment, given in UTC.
+func timeKind() Kind {
+	const hint = "write RFC 3339 with a zone, such as 2026-07-01T00:00:00Z"
+	return Kind{Name: "time", Form: "RFC 3339 with a zone, such as 2026-07-01T00:00:00Z", Parse: func(text string) (any, *Problem) {
+		t, err := time.Parse(time.RFC3339, text)
+		if err == nil {
+			return t.UTC(), nil
+		}
+		for _, layout := range []string{time.DateOnly, time.DateTime, "2006-01-02T15:04:05", "2006-01-02T15:04Z07:00", "2006-01-02 15:04:05Z07:00"} {
+			if t, err := time.Parse(layout, text); err == nil {
+				return bad("did you mean "+t.UTC().Format(time.RFC3339)+"? The T and the zone are needed", "%s is not a time", quote(text))
+			}
+		}
+		return bad(hint, "%s is not a time", quote(text))
+	}}
+}
+
 const (
 	maxSize  = 1 << 40
 	sizeHint = "write a whole number and b, kb, mb or gb, such as 512kb or 2mb"
@@ -103,4 +120,14 @@ func parseSize(text string) (any, *Problem) {
 		return bad(sizeHint, "%q is not a size", text)
 	}
 	return n << shift, nil
+}
+
+// sizeOrOffKind takes off, 0 and nothing for no bound.
+func sizeOrOffKind() Kind {
+	return Kind{Name: "size", Form: "a size such as 8kb; off or 0 for no bound", Parse: func(text string) (any, *Problem) {
+		if text == "" || text == "0" || strings.EqualFold(text, "off") {
+			return int64(0), nil
+		}
+		return parseSize(text)
+	}}
 }

@@ -29,9 +29,7 @@ func Root() *Block {
 		&Directive{Name: "vars", Form: Braces, Block: varsBlock(),
 			Help:    "Texts with a name, to be used as {vars.NAME} in values outside this block and in each other.",
 			Example: "vars { ZONE eu-1 }"},
-		&Directive{Name: "secrets", Form: Braces, Block: secretsBlock(), Later: true,
-			Help:    "Secrets with a name and a time of validity, for rotation.",
-			Example: "secrets { secret month-07 { value env:K7 valid_from 2026-07-01T00:00:00Z } }"},
+		secretsRow(),
 	)
 	root.Rows = append(root.Rows, channelRows(route)...)
 	index(root)
@@ -58,8 +56,8 @@ func routeRow(route *Block) *Directive {
 }
 
 func matcherRow() *Directive {
-	return &Directive{Name: "<matcher>", Form: Braces, Block: matchBlock("a named matcher"), Repeat: true, Later: true,
-		Args:    []Arg{{Name: "@NAME", Kind: laterKind("matcher", "@ and a name")}},
+	return &Directive{Name: "<matcher>", Form: Braces, Block: matchBlock("matcher", "a named matcher"), Repeat: true, Field: "matcher", Later: true,
+		Args:    []Arg{{Name: "@NAME", Kind: matcherKind(), Field: "matcher.name"}},
 		Help:    "Conditions with a name, for use in several routes.",
 		Example: "@office { remote_ip 198.51.100.0/24 }"}
 }
@@ -68,15 +66,17 @@ func matcherRow() *Directive {
 // routes inside.
 func channelRows(route *Block) []*Directive {
 	inner := &Block{Name: "channel", Title: "a channel", Help: "Only routes stand in a channel.", Route: routeRow(route)}
-	row := func(name, help string, later bool) *Directive {
+	row := func(name, help, example string, later bool) *Directive {
 		return &Directive{Name: name, Form: Channel, Repeat: true, Later: later, Block: route, Alone: inner, Field: "route",
 			Args: []Arg{{Name: "/PATH", Kind: pathKind(), Field: "route.path"}},
-			Help: help, Example: name + " /x { pull { path /x } }"}
+			Help: help, Example: name + " " + example}
 	}
 	return []*Directive{
-		row("inbound", "Routes for webhooks that come in. It is what a route is without a channel.", false),
-		row("outbound", "Routes for messages that are published by the admin API and delivered.", true),
-		row("internal", "Routes for messages that are published by the admin API and pulled.", true),
+		row("inbound", "Routes for webhooks that come in. It is what a route is without a channel.", "/x { pull { path /x } }", false),
+		row("outbound", "Routes for messages that are published by the admin API and delivered; they need `deliver`.",
+			"/x { deliver https://app.example.org/in { } }", true),
+		row("internal", "Routes for messages that are published by the admin API and pulled; they need `pull`.",
+			"/x { pull { path /x } }", true),
 	}
 }
 
@@ -86,30 +86,16 @@ func varsBlock() *Block {
 			"Texts that placeholders bring in are not searched for further placeholders.",
 		Any: &Directive{Name: "<name>", Repeat: true,
 			Args: []Arg{
-				{Name: "NAME", Kind: Kind{Name: "name", Form: "letters, digits and _, not beginning with a digit"}},
-				{Name: "VALUE", Kind: Kind{Name: "text", Form: "text", Free: true}},
+				{Name: "NAME", Kind: varNameKind()},
+				{Name: "VALUE", Kind: varTextKind()},
 			},
 			Help: "Defines a variable.", Example: `ZONE eu-1`}}
 }
 
-func secretsBlock() *Block {
-	entry := &Block{Name: "secret", Title: "secret", Help: "One version of a secret.", Rows: []*Directive{
-		{Name: "value", Later: true, DefaultHelp: "none; needed without `runtime on`", Args: []Arg{{Name: "REF", Kind: secretKind()}},
-			Help: "Where the secret is kept.", Example: "value env:KEY_A"},
-		{Name: "valid_from", Later: true, DefaultHelp: "none; needed with `value`", Args: []Arg{{Name: "TIME", Kind: timeKind()}},
-			Help: "First moment of validity.", Example: "valid_from 2026-01-01T00:00:00Z"},
-		{Name: "valid_until", Later: true, DefaultHelp: "no end", Args: []Arg{{Name: "TIME", Kind: timeKind()}},
-			Help: "First moment after the validity.", Example: "valid_until 2026-07-01T00:00:00Z"},
-		{Name: "runtime", Later: true, Args: []Arg{{Name: "BOOL", Kind: boolKind()}}, Default: "off",
-			Help: "Allows the admin API to add versions.", Example: "runtime on"},
-		{Name: "max_versions", Later: true, Args: []Arg{{Name: "N", Kind: intKind(1, maxInt)}}, Default: "32",
-			Help: "How many versions the admin API may add.", Example: "max_versions 6"},
-	}}
-	return &Block{Name: "secrets", Title: "secrets", Help: "Only `secret` entries stand here.", Rows: []*Directive{
-		{Name: "secret", Form: Braces, Block: entry, Repeat: true, Later: true,
-			Args: []Arg{{Name: "ID", Kind: laterKind("id", "text")}},
-			Help: "A version of a secret with an id of its own.", Example: "secret a { value env:KEY_A valid_from 2026-01-01T00:00:00Z }"},
-	}}
+// varNameKind and varTextKind are not read as values: variables are replaced
+// before anything is read.
+func varNameKind() Kind {
+	return Kind{Name: "name", Form: "letters, digits and _, not beginning with a digit"}
 }
 
-func timeKind() Kind { return laterKind("time", "RFC 3339 with a zone, such as 2026-07-01T00:00:00Z") }
+func varTextKind() Kind { return Kind{Name: "text", Form: "text", Free: true} }

@@ -38,6 +38,9 @@ type Arg struct {
 	Field string
 	// Default is the text that stands for an option that isn't written.
 	Default string
+	// Optional is set for a last argument that may be left out; it is always
+	// quoted.
+	Optional bool
 }
 
 // Directive is one row of the table.
@@ -68,7 +71,8 @@ type Directive struct {
 	Expected bool
 	// Restart is set if a change takes effect only with a restart.
 	Restart bool
-	// Later marks a directive that this version knows but can't run yet.
+	// Later marks a directive that compiles but that this version doesn't run
+	// yet.
 	Later bool
 	// Field is the hk tag of the field that it sets; empty for none.
 	Field string
@@ -133,6 +137,10 @@ func (d *Directive) Usage() string {
 		words = append(words, d.Name)
 	}
 	for _, arg := range d.Args {
+		if arg.Optional {
+			words = append(words, "["+arg.Name+"]")
+			continue
+		}
 		words = append(words, arg.Name)
 	}
 	if d.List {
