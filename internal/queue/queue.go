@@ -126,16 +126,21 @@ type Stats struct {
 	// OldestQueued is when the oldest queued message came in, and EarliestDue
 	// when the first queued message is due; both are zero when none is queued.
 	OldestQueued, EarliestDue time.Time
-	// Lanes are the route and target pairs with messages queued, most first.
+	// Lanes are the route and target pairs with messages that are queued,
+	// leased or dead, those with most queued first.
 	Lanes []LaneStats
 }
 
-// LaneStats is the part of [Stats] of one route and target.
+// LaneStats is the part of [Stats] of one route and target. The times are zero
+// when none is queued.
 type LaneStats struct {
 	Route, Target             string
 	Queued, Leased, Dead      int
 	OldestQueued, EarliestDue time.Time
 }
+
+// Empty reports whether the lane has nothing to show.
+func (l LaneStats) Empty() bool { return l.Queued == 0 && l.Leased == 0 && l.Dead == 0 }
 
 // Total returns the number of messages in all states.
 func (s Stats) Total() int {

@@ -27,12 +27,13 @@ func (s *Store) Stats(ctx context.Context) (queue.Stats, error) {
 			stats.ByState[queue.StateQueued] += lane.Queued
 			stats.ByState[queue.StateLeased] += lane.Leased
 			stats.ByState[queue.StateDead] += lane.Dead
-			if lane.Queued == 0 {
-				continue
+			if !lane.Empty() {
+				stats.Lanes = append(stats.Lanes, lane)
 			}
-			stats.Lanes = append(stats.Lanes, lane)
-			stats.OldestQueued = earlier(stats.OldestQueued, lane.OldestQueued)
-			stats.EarliestDue = earlier(stats.EarliestDue, lane.EarliestDue)
+			if lane.Queued > 0 {
+				stats.OldestQueued = earlier(stats.OldestQueued, lane.OldestQueued)
+				stats.EarliestDue = earlier(stats.EarliestDue, lane.EarliestDue)
+			}
 		}
 	}
 	slices.SortFunc(stats.Lanes, func(a, b queue.LaneStats) int {

@@ -179,7 +179,7 @@ func (m *model) stats() queue.Stats {
 		}
 	}
 	for _, lane := range lanes {
-		if lane.Queued > 0 {
+		if !lane.Empty() {
 			s.Lanes = append(s.Lanes, *lane)
 		}
 	}
