@@ -97,7 +97,6 @@ func (k *keeper) run() {
 			return
 		case <-k.asked:
 			k.writeBack()
-			timer.Reset(keepEvery)
 		case <-k.cramped:
 			if err := k.growLog(); err != nil {
 				k.report(err)

@@ -93,6 +93,7 @@ func (s *Store) sign(found findings) error {
 func (s *Store) start() {
 	s.timer = s.clock.NewTimer(untilWait(0, never))
 	s.timer.Stop()
+	s.disk.restore() // the reserve must be there before the first message
 	s.loops.Add(2)
 	go s.work()
 	go s.keeper.run()
