@@ -3,7 +3,8 @@
 // A [Value] never shows itself: every way of printing or marshalling it gives
 // a fixed placeholder, so that no log line, error or API answer can carry one
 // by accident. A [Ref] is what stands in a Hookaidofile (env:NAME, file:PATH,
-// credential:NAME, raw:TEXT); a [Resolver] turns it into a value.
+// credential:NAME, vault:PATH#FIELD, raw:TEXT); a [Resolver] turns it into a
+// value. A [Pool] has several with the times at which each is valid.
 package secret
 
 import (
