@@ -62,7 +62,7 @@ func (r *running) start() *running {
 	ctx, cancel := context.WithCancel(r.t.Context())
 	r.stop = cancel
 	go func() { r.done <- Run(ctx, r.opts) }()
-	r.t.Cleanup(func() { r.stop(); <-r.done; close(r.done) })
+	r.t.Cleanup(func() { r.stop(); _ = <-r.done; close(r.done) })
 	r.eventually("ready", func() bool {
 		s, err := r.client.Status(r.t.Context())
 		return err == nil && s.Phase == admin.Ready

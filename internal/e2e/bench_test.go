@@ -3,6 +3,7 @@ package e2e
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -228,7 +229,7 @@ func BenchmarkMixed(b *testing.B) {
 				default:
 				}
 				done, err := takeAndAck(conn, d.pull, 15)
-				if err != nil && err != io.EOF {
+				if err != nil && !errors.Is(err, io.EOF) {
 					b.Error(err)
 					return
 				}

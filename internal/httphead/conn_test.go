@@ -40,7 +40,7 @@ func serve(t *testing.T, handler http.HandlerFunc) (addr string, refusals func()
 	go func() { done <- server.Serve(checked) }()
 	t.Cleanup(func() {
 		_ = server.Close()
-		<-done
+		_ = <-done // the server was closed
 	})
 	return l.Addr().String(), func() []Refusal {
 		mu.Lock()

@@ -110,7 +110,7 @@ func newWorld(t testing.TB, o worldOptions, routes ...Route) *world {
 	go func() { done <- w.server.Serve(l) }()
 	t.Cleanup(func() {
 		_ = w.server.Close()
-		<-done
+		_ = <-done // the server was closed
 		_ = w.queue.Close()
 	})
 	return w

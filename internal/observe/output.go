@@ -53,7 +53,7 @@ func openLog(path string) (*os.File, error) {
 		return nil, errors.New("a log with output file needs a path")
 	}
 	// Without O_NONBLOCK the open of a pipe would wait for a reader.
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND|unix.O_NONBLOCK, 0o640)
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND|unix.O_NONBLOCK, 0o640) //nolint:gosec // the group may read logs
 	if err != nil {
 		return nil, fmt.Errorf("open log: %w: give a path in a folder that this user may write to", err)
 	}
