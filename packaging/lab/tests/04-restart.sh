@@ -43,7 +43,10 @@ is "the service" "$(active hookaido.service)" active
 mkdir -p /etc/systemd/system/hookaido-ingress.socket.d
 printf '[Socket]\nListenStream=\nListenStream=80\n' >/etc/systemd/system/hookaido-ingress.socket.d/port.conf
 systemctl daemon-reload
-succeeds "move the ingress to port 80" systemctl restart hookaido-ingress.socket hookaido.service
+succeeds "move the ingress to port 80: close the socket" systemctl stop hookaido-ingress.socket
+is "the service goes on" "$(post '{"number":-4}')" 202
+succeeds "and restart the service" systemctl restart hookaido.service
+all_active
 body='{"number":-3}'
 is "port 80 answers" "$(call -H "$(sign "$body")" -d "$body" http://127.0.0.1/webhooks/github)" 202
 within 5 "the difference to the Hookaidofile is logged" logged listen_differs
