@@ -80,10 +80,16 @@ func (k *keeper) round() (more bool, err error) {
 		}
 	}
 	more, err = k.vacuum(idle, low)
+	if !idle {
+		k.quiet = 0
+	}
 	if err != nil || more || !idle {
 		return more, err
 	}
-	return false, k.shrinkLog()
+	if k.quiet++; k.quiet == quietRounds {
+		return false, k.shrinkLog()
+	}
+	return false, nil
 }
 
 // vacuum gives free pages back to the file system, a few at a time.
@@ -114,8 +120,12 @@ func (k *keeper) vacuum(idle, low bool) (more bool, err error) {
 	return err == nil && (idle || low), err
 }
 
-// leastLog is the size, in octets, to which the file of a WAL grows at first.
-const leastLog = 256 * kib
+const (
+	// leastLog is the size, in octets, to which the file of a WAL grows at first.
+	leastLog = 256 * kib
+	// restingLog is the size above which it is emptied when the queue rests.
+	restingLog = 1 * mib
+)
 
 // growLog doubles the file of the WAL, up to what it is allowed under load.
 // Writing to blocks that exist is much quicker than growing: a sync need not
@@ -127,11 +137,10 @@ func (k *keeper) growLog() error {
 	return k.task((*writer).extendLog)
 }
 
-// shrinkLog empties the file of the WAL if it is larger than it need be, which
-// happens when a reader kept it from starting over.
+// shrinkLog empties the file of the WAL, unless it is small.
 func (k *keeper) shrinkLog() error {
 	info, err := os.Stat(k.s.path + "-wal")
-	if err != nil || info.Size() <= 2*k.s.disk.logRoom() {
+	if err != nil || info.Size() <= restingLog {
 		return err
 	}
 	return k.task(func(w *writer) error {

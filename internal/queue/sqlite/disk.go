@@ -39,7 +39,7 @@ func newDiskGuard(path string, log *zap.Logger) (*diskGuard, error) {
 		return nil, err
 	}
 	// a share of the disk, within sensible bounds
-	d.logLimit = min(max(total/48, 128*kib), 8*mib)
+	d.logLimit = min(max(total/64, 128*kib), 32*mib)
 	d.reserve = 3 * d.logLimit // the database may have to grow by what is in the WAL
 	d.floor = max(min(total/12, 64*mib), d.reserve)
 	return d, nil

@@ -17,6 +17,8 @@ const (
 	keepEvery = time.Second
 	// keepMore is the pause when a round left something to do.
 	keepMore = 20 * time.Millisecond
+	// quietRounds is after how many rounds without a commit the queue rests.
+	quietRounds = 10
 	// vacuumSlack is how many free pages are not worth giving back.
 	vacuumSlack = 256
 )
@@ -32,6 +34,7 @@ type keeper struct {
 	batches atomic.Int64  // that committed something
 	resting atomic.Bool   // the timer is off until the next commit
 	seen    int64         // batches at the last round
+	quiet   int           // idle rounds in a row
 }
 
 func newKeeper(s *Store) (*keeper, error) {
@@ -110,7 +113,7 @@ func (k *keeper) run() {
 				timer.Reset(keepEvery)
 			case more:
 				timer.Reset(keepMore)
-			case k.idle():
+			case k.idle() && k.quiet >= quietRounds:
 				k.resting.Store(true)
 				if !k.idle() && k.resting.CompareAndSwap(true, false) {
 					timer.Reset(keepEvery)

@@ -6,8 +6,8 @@ import (
 	"hookaido/internal/queue"
 )
 
-// lane is a route and target. Its counters are those of the table, kept here so
-// that no decision needs a query.
+// lane is a route and target. Its counters are kept here so that no decision
+// needs a query; they change with the commit.
 type lane struct {
 	id            int64
 	route, target string
@@ -114,30 +114,79 @@ func (w *writer) lane(route, target string) (*lane, error) {
 	return ln, nil
 }
 
-// saveLanes writes the counters that changed.
+// saveLanes writes the counters that changed of the states that no index
+// covers. Those of queued and leased messages are saved by saveAllLanes.
 func (w *writer) saveLanes() error {
 	for _, ln := range w.lanes.dirty {
-		c := ln.count
-		if err := w.sql.updateLane.run(c[0], c[1], c[2], c[3], c[4], ln.id); err != nil {
+		if [3]int64(ln.count[2:]) == [3]int64(ln.saved[2:]) {
+			continue
+		}
+		if err := w.saveLane(ln); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// loadLanes reads all lanes.
-func (w *writer) loadLanes() error {
-	w.lanes.init()
-	return w.sql.selectLanes.each(func(row []driver.Value) error {
+func (w *writer) saveLane(ln *lane) error {
+	c := ln.count
+	return w.sql.updateLane.run(c[0], c[1], c[2], c[3], c[4], ln.id)
+}
+
+// saveAllLanes makes the table exact, for the next start.
+func (w *writer) saveAllLanes() error {
+	for _, ln := range w.lanes.byID {
+		if err := w.saveLane(ln); err != nil {
+			return err
+		}
+	}
+	return w.sql.counted.run(int64(1))
+}
+
+// loadLanes reads all lanes. If the counters in the table were not saved at the
+// last stop, it counts in the indexes.
+func (w *writer) loadLanes(counted bool) error {
+	var lanes []*lane
+	err := w.sql.selectLanes.each(func(row []driver.Value) error {
 		ln := &lane{id: row[0].(int64), route: row[1].(string), target: row[2].(string), nextDue: -never}
 		for state := range ln.count {
 			ln.count[state] = row[3+state].(int64)
 		}
-		ln.saved = ln.count
 		w.lastLane = max(w.lastLane, ln.id)
-		w.lanes.add(ln)
+		lanes = append(lanes, ln)
 		return nil
 	})
+	if err != nil {
+		return err
+	}
+	if !counted {
+		if err := w.recount(lanes); err != nil {
+			return err
+		}
+	}
+	w.lanes.init()
+	for _, ln := range lanes {
+		ln.saved = ln.count
+		w.lanes.add(ln)
+	}
+	return nil
+}
+
+func (w *writer) recount(lanes []*lane) error {
+	for state, st := range map[queue.State]*stmt{queue.StateQueued: w.sql.countQueued, queue.StateLeased: w.sql.countLeased} {
+		found := map[int64]int64{}
+		err := st.each(func(row []driver.Value) error {
+			found[row[0].(int64)] = row[1].(int64)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		for _, ln := range lanes {
+			ln.count[state] = found[ln.id]
+		}
+	}
+	return nil
 }
 
 // sooner notes that a queued message of the lane is due at that time.

@@ -83,6 +83,9 @@ func (s *Store) sign(found findings) error {
 	if old := found.marker.identity; found.marker.known && old != s.marker.identity {
 		s.log.Warn("the database is not the one that was here before", zap.String("path", s.path))
 	}
+	if err := s.w.sql.counted.run(int64(0)); err != nil {
+		return err
+	}
 	if s.files, err = rememberFiles(s.path); err != nil {
 		return err
 	}
@@ -141,6 +144,9 @@ func (w *writer) finish() error {
 	err := w.open()
 	if err == nil {
 		err = w.sql.nextSeq.run(w.nextSeq)
+	}
+	if err == nil {
+		err = w.saveAllLanes()
 	}
 	if err == nil {
 		err = w.commit()
@@ -239,11 +245,13 @@ func (w *writer) quickCheck(ctx context.Context, o Options) error {
 
 // load reads what is kept in memory.
 func (w *writer) load() error {
-	st, err := w.c.prepare("SELECT tag, next_seq FROM meta")
+	st, err := w.c.prepare("SELECT tag, next_seq, counted FROM meta")
 	if err != nil {
 		return err
 	}
+	counted := false
 	err = st.each(func(v []driver.Value) error {
+		counted = v[2] == int64(1)
 		w.s.tag, w.nextSeq = uint64(v[0].(int64)), v[1].(int64) //nolint:gosec // 24 bits
 		return nil
 	})
@@ -259,7 +267,7 @@ func (w *writer) load() error {
 	_, _ = rand.Read(random[:]) // never fails
 	w.salt = int64(binary.NativeEndian.Uint64(random[:]) & saltMask)
 	w.now, w.offset = readClock(w.s.clock)
-	if err := w.loadLanes(); err != nil {
+	if err := w.loadLanes(counted); err != nil {
 		return err
 	}
 	return w.loadClaims()

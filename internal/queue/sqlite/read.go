@@ -23,10 +23,9 @@ const (
 
 // reader is a read-only connection.
 type reader struct {
-	c                    *conn
-	bodies               bySize
-	begin, end           *stmt
-	lanes, firstOfQueued *stmt
+	c             *conn
+	bodies        bySize
+	firstOfQueued *stmt
 }
 
 // readPool lends readers.
@@ -57,13 +56,8 @@ func openReader(ctx context.Context, path string) (*reader, error) {
 	if r.bodies, err = c.prepareSizes(sqlBodies, "?", ")", 64, 16, 4, 1); err != nil {
 		return nil, errors.Join(err, c.close())
 	}
-	for _, p := range []struct {
-		st  **stmt
-		sql string
-	}{{&r.begin, "BEGIN"}, {&r.end, sqlCommit}, {&r.lanes, sqlLanes}, {&r.firstOfQueued, sqlFirstQueued}} {
-		if *p.st, err = c.prepare(p.sql); err != nil {
-			return nil, errors.Join(err, c.close())
-		}
+	if r.firstOfQueued, err = c.prepare(sqlFirstQueued); err != nil {
+		return nil, errors.Join(err, c.close())
 	}
 	return r, nil
 }

@@ -42,6 +42,11 @@ const (
 	sqlInsertLane = `INSERT INTO lane (id, route, target) VALUES (?,?,?)`
 	sqlUpdateLane = `UPDATE lane SET queued = ?, leased = ?, delivered = ?, dead = ?, canceled = ? WHERE id = ?`
 
+	// message_ready and message_leased: after an unclean stop
+	sqlCountQueued = `SELECT lane, count(*) FROM message INDEXED BY message_ready WHERE state = 0 GROUP BY lane`
+	sqlCountLeased = `SELECT lane, count(*) FROM message INDEXED BY message_leased WHERE state = 1 GROUP BY lane`
+	sqlCounted     = `UPDATE meta SET counted = ? WHERE one = 1`
+
 	sqlNextSeq = `UPDATE meta SET next_seq = ? WHERE one = 1`
 	sqlBeat    = `UPDATE meta SET beat = beat + 1 WHERE one = 1`
 	// fails when a table is lost
@@ -69,7 +74,7 @@ const (
 type statements struct {
 	begin, commit, insertChosen, findChosen, ready, firstDue, expired, firstEnd, oldest,
 	lease, requeue, takeBack, sweep, extend, bury, forget,
-	selectLanes, insertLane, updateLane, nextSeq, beat, probe,
+	selectLanes, insertLane, updateLane, countQueued, countLeased, counted, nextSeq, beat, probe,
 	insertClaims, someClaims, deleteClaims, claims, logSize, vacuum, pages, shiftLeases, shiftQueued *stmt
 	insertMessage, insertBody, byKey, delete, deleteBody bySize
 }
@@ -86,6 +91,7 @@ func (q *statements) prepare(c *conn) error {
 		{&q.requeue, sqlRequeue}, {&q.takeBack, sqlTakeBack}, {&q.sweep, sqlSweep},
 		{&q.extend, sqlExtend}, {&q.bury, sqlBury}, {&q.forget, sqlForget},
 		{&q.selectLanes, sqlLanes}, {&q.insertLane, sqlInsertLane}, {&q.updateLane, sqlUpdateLane},
+		{&q.countQueued, sqlCountQueued}, {&q.countLeased, sqlCountLeased}, {&q.counted, sqlCounted},
 		{&q.nextSeq, sqlNextSeq}, {&q.beat, sqlBeat}, {&q.probe, sqlProbe},
 		{&q.insertClaims, sqlInsertClaims}, {&q.someClaims, sqlSomeClaims},
 		{&q.deleteClaims, sqlDeleteClaims}, {&q.claims, sqlClaims}, {&q.logSize, sqlLogSize},

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"database/sql/driver"
-	"errors"
 	"slices"
 	"time"
 
@@ -16,33 +15,47 @@ import (
 // these may be older.
 const statsReach = 500
 
-// lookOp lets a batch end the leases that have run out.
-type lookOp struct{ call }
+// countOp copies the counters, after ending the leases that have run out.
+type countOp struct {
+	call
+	ids   []int64
+	lanes []queue.LaneStats
+	total counts
+}
 
-func (o *lookOp) apply(*writer) error { return nil }
+func (o *countOp) apply(w *writer) error {
+	if err := w.flush(); err != nil {
+		return err
+	}
+	if err := w.expire(); err != nil {
+		return err
+	}
+	o.ids, o.lanes, o.total = nil, nil, w.lanes.total
+	for id, ln := range w.lanes.byID {
+		o.ids = append(o.ids, id)
+		o.lanes = append(o.lanes, queue.LaneStats{
+			Route: ln.route, Target: ln.target, Queued: int(ln.count[queue.StateQueued]),
+			Leased: int(ln.count[queue.StateLeased]), Dead: int(ln.count[queue.StateDead]),
+		})
+	}
+	return nil
+}
 
 // Stats returns the state of the queue after every operation that has returned.
 // It costs a few reads per lane, whatever the depth.
 func (s *Store) Stats(ctx context.Context) (queue.Stats, error) {
-	if err := s.do(ctx, &lookOp{newCall(0, false)}); err != nil {
+	o := &countOp{call: newCall(0, false)}
+	if err := s.do(ctx, o); err != nil {
 		return queue.Stats{}, err
 	}
-	var lanes []queue.LaneStats
+	if err := s.read(ctx, func(r *reader) error { return r.readAges(o.ids, o.lanes) }); err != nil {
+		return queue.Stats{}, err
+	}
 	totals := map[queue.State]int{}
-	err := s.read(ctx, func(r *reader) error {
-		lanes = lanes[:0]
-		clear(totals)
-		if err := r.begin.step(); err != nil {
-			return err
-		}
-		var err error
-		lanes, err = r.readLanes(totals)
-		return errors.Join(err, r.end.step())
-	})
-	if err != nil {
-		return queue.Stats{}, err
+	for _, state := range queue.States() {
+		totals[state] = int(o.total[state])
 	}
-	return summarize(lanes, totals), nil
+	return summarize(o.lanes, totals), nil
 }
 
 func summarize(lanes []queue.LaneStats, totals map[queue.State]int) queue.Stats {
@@ -63,32 +76,15 @@ func summarize(lanes []queue.LaneStats, totals map[queue.State]int) queue.Stats 
 }
 
 func earlier(a, b time.Time) time.Time {
-	if a.IsZero() || b.Before(a) {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
 		return b
 	}
 	return a
 }
 
-// readLanes reads the counters of all lanes, adding to the totals, and the ages
-// of those with messages queued.
-func (r *reader) readLanes(totals map[queue.State]int) ([]queue.LaneStats, error) {
-	var lanes []queue.LaneStats
-	var ids []int64
-	err := r.lanes.each(func(v []driver.Value) error {
-		count := func(state queue.State) int { return int(v[3+int(state)].(int64)) }
-		ids = append(ids, v[0].(int64))
-		lanes = append(lanes, queue.LaneStats{
-			Route: v[1].(string), Target: v[2].(string), Queued: count(queue.StateQueued),
-			Leased: count(queue.StateLeased), Dead: count(queue.StateDead),
-		})
-		for _, state := range queue.States() {
-			totals[state] += count(state)
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
+// readAges fills in the times of the lanes with messages queued. A lane that was
+// drained meanwhile has none.
+func (r *reader) readAges(ids []int64, lanes []queue.LaneStats) error {
 	for i := range lanes {
 		if lanes[i].Queued == 0 {
 			continue
@@ -100,11 +96,8 @@ func (r *reader) readLanes(totals map[queue.State]int) ([]queue.LaneStats, error
 			return nil
 		}, ids[i], int64(statsReach))
 		if err != nil {
-			return nil, err
+			return err
 		}
 	}
-	for _, state := range queue.States() {
-		totals[state] += 0 // a count for every state, also without lanes
-	}
-	return lanes, nil
+	return nil
 }

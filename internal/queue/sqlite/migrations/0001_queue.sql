@@ -7,11 +7,14 @@ CREATE TABLE meta (
   identity TEXT    NOT NULL, -- tells databases apart, see the state file
   tag      INTEGER NOT NULL, -- 24 bits in front of every message id
   next_seq INTEGER NOT NULL, -- above every seq that was ever given out
-  beat     INTEGER NOT NULL  -- changed to prove that commits work
+  beat     INTEGER NOT NULL, -- changed to prove that commits work
+  counted  INTEGER NOT NULL  -- whether queued and leased in lane are right
 ) STRICT;
-INSERT INTO meta VALUES (1, lower(hex(randomblob(16))), random() & 0xffffff, 1, 0);
+INSERT INTO meta VALUES (1, lower(hex(randomblob(16))), random() & 0xffffff, 1, 0, 1);
 
--- A route and target, with the number of its messages per state.
+-- A route and target, with the number of its messages per state. While the
+-- database is in use, queued and leased are kept in memory only: here they
+-- would cost a page of the log with every commit.
 CREATE TABLE lane (
   id        INTEGER PRIMARY KEY,
   route     TEXT    NOT NULL,
