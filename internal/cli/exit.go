@@ -28,15 +28,23 @@ func (e usageError) Error() string { return e.err.Error() }
 // errSilent ends a command with exitFailed when it has said all itself.
 var errSilent = errors.New("failed")
 
+// codeError ends a command with a code of its own when it has said all itself.
+type codeError int
+
+func (e codeError) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
+
 // exitCode prints err, if there is one, and returns the code it stands for.
 func (p *program) exitCode(err error) int {
 	var usage usageError
 	var failure *app.Failure
+	var code codeError
 	switch {
 	case err == nil:
 		return exitOK
 	case errors.Is(err, errSilent):
 		return exitFailed
+	case errors.As(err, &code):
+		return int(code)
 	case errors.As(err, &usage):
 		p.complain(err)
 		fmt.Fprintf(p.Stderr, "See '%s --help'.\n", usage.cmd.CommandPath())

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
+	textdiff "github.com/rogpeppe/go-internal/diff"
 	"github.com/spf13/cobra"
 
 	"hookaido/internal/config/compile"
@@ -15,19 +16,20 @@ import (
 )
 
 func (p *program) fmtCommand() *cobra.Command {
-	var check, write bool
+	var check, write, diff bool
 	cmd := &cobra.Command{
 		Use:   "fmt",
 		Short: "Print the Hookaidofile in its canonical form",
 		Long: "Fmt writes one directive per line, two spaces per level, and keeps every comment,\n" +
 			"the order and the values as they are. It needs only balanced braces and quotes.\n" +
-			"With --check it prints nothing and exits with 1 if the file is not in this form.",
+			"With --check it prints nothing and exits with 1 if the file is not in this form; with\n" +
+			"--diff it prints what would change, and exits the same.",
 		Example: "  hookaido config fmt --config ./Hookaidofile --write\n" +
 			"  hookaido config fmt --check",
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if check && write {
-				return usageError{cmd, errors.New("--check and --write exclude each other")}
+			if check && write || check && diff || write && diff {
+				return usageError{cmd, errors.New("--check, --diff and --write exclude each other")}
 			}
 			if err := p.bind(cmd); err != nil {
 				return err
@@ -47,7 +49,12 @@ func (p *program) fmtCommand() *cobra.Command {
 				return fmt.Errorf("%s is not in canonical form; write it with: hookaido config fmt --write --config %s", path, path)
 			case write && !same:
 				return replaceFile(path, after)
-			case check, write:
+			case diff && !same:
+				if _, err := p.Stdout.Write(textdiff.Diff(path, before, path+" (formatted)", after)); err != nil {
+					return err
+				}
+				return errSilent
+			case check, write, diff:
 				return nil
 			}
 			_, err = p.Stdout.Write(after)
@@ -56,6 +63,7 @@ func (p *program) fmtCommand() *cobra.Command {
 	}
 	configFlag(cmd)
 	cmd.Flags().BoolVar(&check, "check", false, "print nothing; exit with 1 if the file is not in canonical form")
+	cmd.Flags().BoolVar(&diff, "diff", false, "print what would change; exit with 1 if anything does")
 	cmd.Flags().BoolVar(&write, "write", false, "replace the file, if it is not in canonical form")
 	return cmd
 }

@@ -66,6 +66,7 @@ const (
 	CodeWiderMatch      = "wider-match"
 	CodePlainText       = "no-tls"
 	CodeIgnored         = "ignored"
+	CodeSecretSource    = "secret-source" // of config validate, which looks for secrets
 	CodeNotRunning      = "not-running-yet"
 	CodeInternal        = "internal"
 )

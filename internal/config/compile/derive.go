@@ -24,6 +24,9 @@ func (c *compiler) derive() {
 		if route.Pull != nil && b.sub("pull").first("max_deliveries") == nil {
 			route.Pull.MaxDeliveries = c.cfg.PullAPI.MaxDeliveries
 		}
+		if h := route.HMAC; h != nil && h.Provider != config.GenericScheme {
+			h.Generic = config.Generic{}
+		}
 		if f := route.Forward; f != nil {
 			f.CopyHeaders = unique(f.CopyHeaders)
 		}

@@ -80,3 +80,23 @@ func collect(t reflect.Type, path []int, tags map[string][]int) {
 		}
 	}
 }
+
+// get returns the field with the tag without changing anything: it isn't there
+// if a pointer on the way is nil.
+func (x fieldIndex) get(root reflect.Value, tag string) (reflect.Value, bool) {
+	path, ok := x.tags(root.Type())[tag]
+	if !ok {
+		return reflect.Value{}, false
+	}
+	f := root
+	for _, i := range path {
+		if f.Kind() == reflect.Pointer {
+			if f.IsNil() {
+				return reflect.Value{}, false
+			}
+			f = f.Elem()
+		}
+		f = f.Field(i)
+	}
+	return f, true
+}

@@ -75,7 +75,6 @@ func (c *compiler) ruleHMACGeneric() {
 					c.errorAt(CodeExcluded, s.Head(), "write: provider generic", name+" is only for `provider generic`")
 				}
 			}
-			hmac.Generic = config.Generic{}
 			continue
 		}
 		if s := options.first("nonce_header"); s != nil {

@@ -90,8 +90,8 @@ func pullRow() *Directive {
 			Help: "Path at the pull API, behind its prefix. It belongs to this route alone.", Example: "path /github"},
 		tokenRow("pull.auth", "A token for this route; with one, those of pull_api don't apply here.", "auth token env:GITHUB_WORKER_TOKEN"),
 		{Name: "max_deliveries", Args: []Arg{{Name: "N", Kind: countKind()}}, Field: "pull.max_deliveries", Later: true,
-			DefaultHelp: "`max_deliveries` of `pull_api`",
-			Help:        "How often a message is handed out before it goes to the dead letters; off for no bound.", Example: "max_deliveries 20"},
+			Inherit: "pull_api.max_deliveries",
+			Help:    "How often a message is handed out before it goes to the dead letters; off for no bound.", Example: "max_deliveries 20"},
 	}}
 	return &Directive{Name: "pull", Form: Braces, Block: block, Field: "route.pull",
 		Help: "Lets workers fetch the messages through the pull API.", Example: "pull { path /github }"}

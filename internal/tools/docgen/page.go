@@ -52,24 +52,16 @@ func describe(row *schema.Directive) string {
 			parts = append(parts, fmt.Sprintf("`%s` is %s.", arg.Name, form))
 		}
 	}
-	switch {
-	case row.Default != "":
-		parts = append(parts, fmt.Sprintf("Default: `%s`.", row.Default))
-	case row.Inherit != "":
-		block, name, _ := strings.Cut(row.Inherit, ".")
-		parts = append(parts, fmt.Sprintf("Default: `%s` of `%s`.", name, block))
-	case row.DefaultHelp != "":
-		parts = append(parts, "Default: "+row.DefaultHelp+".")
-	case row.Required:
+	if def := row.DefaultText(); def != "" {
+		parts = append(parts, "Default: "+def+".")
+	} else if row.Required {
 		parts = append(parts, "Required.")
 	}
 	if row.Repeat {
 		parts = append(parts, "May be given several times.")
 	}
-	if row.Block == nil || row.Form == schema.Either {
-		if row.Restart {
-			parts = append(parts, "A change needs a restart.")
-		}
+	if row.HasRestart() {
+		parts = append(parts, "A change needs a restart.")
 	}
 	parts = append(parts, fmt.Sprintf("Example: `%s`", row.Example))
 	if row.Later {
