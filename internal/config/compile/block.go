@@ -51,8 +51,13 @@ func (b *block) all(name string) []*stmt {
 
 // first returns the first statement of the row with the name, nil for none.
 func (b *block) first(name string) *stmt {
-	if list := b.all(name); len(list) > 0 {
-		return list[0]
+	if b == nil {
+		return nil
+	}
+	for _, s := range b.stmts {
+		if s.Row != nil && s.Row.Name == name {
+			return s
+		}
 	}
 	return nil
 }

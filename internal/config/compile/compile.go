@@ -135,9 +135,17 @@ type compiler struct {
 	fields fieldIndex
 	named  map[string]*matcher
 	root   *block
-	routes []*block // in the order of the file, with cfg.Routes in step
+	routes []*block      // in the order of the file, with cfg.Routes in step
+	blank  *config.Route // what holds for a route that says nothing
 	masks  masks
+	names  names
 	lines  []string // of the file, once they were asked for
+}
+
+// names are what mistyped ones are compared with, once they were asked for.
+type names struct {
+	matchers, vars, secrets []string
+	isSecret                map[string]bool
 }
 
 func (c *compiler) compile() {

@@ -66,9 +66,13 @@ func (c *compiler) decodeRoutes(s *stmt, channel config.Channel) {
 		}
 		return
 	}
-	route := config.Route{Channel: channel, Pos: c.pos(s.Args[0].Span)}
+	if c.blank == nil {
+		c.blank = &config.Route{}
+		c.defaults(s.body.schema, reflect.ValueOf(c.blank).Elem())
+	}
+	route := *c.blank
+	route.Channel, route.Pos = channel, c.pos(s.Args[0].Span)
 	root := reflect.ValueOf(&route).Elem()
-	c.defaults(s.body.schema, root)
 	good := c.decodeArg(decoding{s, s.Row.Args[0], s.Args[0]}, root, s.Row.Args[0].Field)
 	if !c.decode(s.body, root, inRoute) || !good {
 		s.failed = true

@@ -2,6 +2,7 @@ package compile
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
 	"path"
 	"slices"
@@ -89,13 +90,11 @@ func (c *compiler) unknownMatcher(s *stmt, tok syntax.Token) {
 		return
 	}
 	s.failed = true
-	names := make([]string, 0, len(c.named))
-	for name := range c.named {
-		names = append(names, name)
+	if c.names.matchers == nil {
+		c.names.matchers = slices.Sorted(maps.Keys(c.named))
 	}
-	slices.Sort(names)
 	hint := fmt.Sprintf("define it: %s { ... }", tok.Text)
-	if near := schema.Nearest(tok.Text, names); near != "" {
+	if near := schema.Nearest(tok.Text, c.names.matchers); near != "" {
 		hint = fmt.Sprintf("did you mean %s?", near)
 	}
 	c.errorAt(CodeUnknownMatcher, tok.Span, hint, fmt.Sprintf("the matcher %s is not defined", quoted(tok.Text)))

@@ -93,6 +93,7 @@ func (c *compiler) nameUses() []nameUse {
 // and warns of secrets that nothing uses.
 func (c *compiler) ruleSecretNames() {
 	used := map[string]bool{}
+	found := len(c.diags)
 	for _, use := range c.nameUses() {
 		seen := map[string]config.Pos{}
 		for _, name := range use.names {
@@ -106,6 +107,9 @@ func (c *compiler) ruleSecretNames() {
 			c.checkSecretName(use.what, name)
 		}
 	}
+	if len(c.diags) > found {
+		return // one of them may be meant by a name that is wrong
+	}
 	for i, s := range c.secretStmts() {
 		id := c.cfg.Secrets[i].ID
 		if !used[id] && !s.failed && id != "" && !c.anyFailedRoute() {
@@ -115,18 +119,21 @@ func (c *compiler) ruleSecretNames() {
 }
 
 func (c *compiler) checkSecretName(what string, name config.SecretName) {
-	ids := make([]string, len(c.cfg.Secrets))
-	for i := range c.cfg.Secrets {
-		ids[i] = c.cfg.Secrets[i].ID
+	if c.names.isSecret == nil {
+		c.names.isSecret = map[string]bool{}
+		for i := range c.cfg.Secrets {
+			c.names.isSecret[c.cfg.Secrets[i].ID] = true
+			c.names.secrets = append(c.names.secrets, c.cfg.Secrets[i].ID)
+		}
 	}
-	if slices.Contains(ids, name.ID) || c.root.unknown {
+	if c.names.isSecret[name.ID] || c.root.unknown {
 		return
 	}
 	if s := c.root.first("secrets"); s != nil && (s.Bad || s.body != nil && s.body.unknown) {
 		return // it may be there, unreadable
 	}
 	hint := fmt.Sprintf("define it: secrets { secret %s { value env:KEY valid_from 2026-01-01T00:00:00Z } }", name.ID)
-	if near := schema.Nearest(name.ID, ids); near != "" {
+	if near := schema.Nearest(name.ID, c.names.secrets); near != "" {
 		hint = fmt.Sprintf("did you mean %s?", near)
 	} else if strings.Contains(name.ID, ":") {
 		hint = "secret_ref takes the id of a secret of the block secrets; a reference such as " + name.ID + " stands without secret_ref"

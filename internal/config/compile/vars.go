@@ -2,6 +2,7 @@ package compile
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -14,6 +15,7 @@ const varsPrefix = "{vars."
 // variable is an entry of the vars block.
 type variable struct {
 	name  string
+	at    syntax.Span // of the name
 	value syntax.Token
 	text  string // with the variables inside replaced
 	err   *fault
@@ -28,8 +30,8 @@ func (c *compiler) collectVars() {
 		if s.failed || len(s.Args) != 2 {
 			continue
 		}
-		v := &variable{value: s.Args[1]}
 		name := s.Args[0]
+		v := &variable{at: name.Span, value: s.Args[1]}
 		x := c.expand(name, "the name of a variable")
 		v.name = x.text
 		switch before := c.vars[v.name]; {
@@ -39,7 +41,7 @@ func (c *compiler) collectVars() {
 			c.errorAt(schema.CodeValue, name.Span, "use letters, digits and _, and begin with a letter", fmt.Sprintf("%s is no name for a variable", quoted(v.name)))
 			continue
 		case before != nil:
-			c.errorAt(CodeDuplicate, name.Span, "remove one of them", fmt.Sprintf("the variable %s stands here twice", quoted(v.name)))
+			c.duplicate(name.Span, before.at, "the variable "+quoted(v.name))
 			continue
 		}
 		c.vars[v.name] = v
@@ -132,13 +134,11 @@ func (c *compiler) lookupVar(name string) (*variable, *fault) {
 	if v := c.vars[name]; v != nil {
 		return v, nil
 	}
-	names := make([]string, 0, len(c.vars))
-	for n := range c.vars {
-		names = append(names, n)
+	if c.names.vars == nil {
+		c.names.vars = slices.Sorted(maps.Keys(c.vars))
 	}
-	slices.Sort(names)
 	hint := fmt.Sprintf("define it: vars { %s VALUE }", name)
-	if near := schema.Nearest(name, names); near != "" {
+	if near := schema.Nearest(name, c.names.vars); near != "" {
 		hint = fmt.Sprintf("did you mean {vars.%s}?", near)
 	}
 	return nil, &fault{code: CodeUnknownVar, message: fmt.Sprintf("the variable %s is not defined", quoted(name)), hint: hint}

@@ -95,7 +95,7 @@ func envNameKind() Kind {
 func headerValueKind() Kind {
 	return Kind{Name: "text", Form: "text of one line", Free: true, Secret: true, Text: true, Parse: func(text string) (any, *Problem) {
 		if strings.IndexFunc(text, func(r rune) bool { return unicode.IsControl(r) && r != '\t' }) >= 0 {
-			return bad("a header is one line; a file's line end at the end of {file.PATH} counts too", "the value has a line end or another control character")
+			return bad("a header is one line; of a file that {file.PATH} brings in, the line end at its end counts too", "the value has a line end or another control character")
 		}
 		return secret.New([]byte(text)), nil
 	}}

@@ -53,10 +53,24 @@ func parseDuration(text string) (any, *Problem) {
 			return bad(fmt.Sprintf("units are written small: %s", lower), "%q is not a duration", text)
 		}
 	}
+	if near := spelledUnit(text); near != "" {
+		return bad(fmt.Sprintf("did you mean %s? Units are ns, us, ms, s, m, h and d", near), "%s is not a duration", quote(text))
+	}
 	if tooLong(text) {
 		return outOfRange("the longest duration is 106751d", "%q is too long", text)
 	}
 	return bad(durationHint, "%q is not a duration", text)
+}
+
+// spelledUnit returns the duration that a unit in full letters means, or "".
+func spelledUnit(text string) string {
+	number := strings.TrimRight(strings.ToLower(text), "abcdefghijklmnopqrstuvwxyz ")
+	unit := strings.TrimSpace(strings.ToLower(text[min(len(number), len(text)):]))
+	short := map[string]string{"sec": "s", "second": "s", "min": "m", "minute": "m", "hr": "h", "hour": "h", "day": "d"}[strings.TrimSuffix(unit, "s")]
+	if _, err := strconv.ParseUint(number, 10, 32); err != nil || short == "" {
+		return ""
+	}
+	return number + short
 }
 
 func parseDays(number, text string) (any, *Problem) {
@@ -117,7 +131,11 @@ func parseSize(text string) (any, *Problem) {
 	case err == nil && known && n < 1:
 		return outOfRange(sizeHint, "%q is not a size above 0", text)
 	case err != nil || !known:
-		return bad(sizeHint, "%q is not a size", text)
+		hint := sizeHint
+		if plain, binary := strings.CutSuffix(lower, "ib"); binary && parsesAsSize(plain+"b") {
+			hint = fmt.Sprintf("did you mean %sb? Its units are powers of 1024", plain)
+		}
+		return bad(hint, "%s is not a size", quote(text))
 	}
 	return n << shift, nil
 }
@@ -130,4 +148,9 @@ func sizeOrOffKind() Kind {
 		}
 		return parseSize(text)
 	}}
+}
+
+func parsesAsSize(text string) bool {
+	_, problem := parseSize(text)
+	return problem == nil
 }

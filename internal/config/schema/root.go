@@ -41,6 +41,7 @@ func index(root *Block) {
 	homes := map[string][]string{}
 	Walk(root, func(b *Block) {
 		b.homes = homes
+		b.indexFirsts()
 		for _, row := range b.Rows {
 			homes[row.Name] = append(homes[row.Name], b.Title)
 		}

@@ -91,7 +91,8 @@ type Block struct {
 	// those that begin with "@", Any of all others; nil where none may stand.
 	Route, Matcher, Any *Directive
 
-	homes map[string][]string // directive name → titles of the blocks that take it
+	homes  map[string][]string     // directive name → titles of the blocks that take it
+	firsts map[string][]*Directive // first word of a name → rows, those of [Block.starting]
 }
 
 // All returns the rows of the block with those that have no fixed name.
@@ -117,17 +118,20 @@ func (b *Block) Row(name string) *Directive {
 
 // starting returns the rows whose name begins with the word, those with the
 // longest name first.
-func (b *Block) starting(word string) []*Directive {
-	var rows []*Directive
+func (b *Block) starting(word string) []*Directive { return b.firsts[word] }
+
+// indexFirsts notes the rows by the first words of their names.
+func (b *Block) indexFirsts() {
+	b.firsts = map[string][]*Directive{}
 	for _, row := range b.Rows {
-		if first, _, _ := strings.Cut(row.Name, " "); first == word {
-			rows = append(rows, row)
-		}
+		first, _, _ := strings.Cut(row.Name, " ")
+		b.firsts[first] = append(b.firsts[first], row)
 	}
-	slices.SortStableFunc(rows, func(a, b *Directive) int {
-		return strings.Count(b.Name, " ") - strings.Count(a.Name, " ")
-	})
-	return rows
+	for _, rows := range b.firsts {
+		slices.SortStableFunc(rows, func(a, b *Directive) int {
+			return strings.Count(b.Name, " ") - strings.Count(a.Name, " ")
+		})
+	}
 }
 
 // Usage returns how the directive is written, such as "listen ADDRESS".

@@ -2,15 +2,24 @@ package schema
 
 import "strings"
 
+// maxCandidates bounds the work for one mistyped word.
+const maxCandidates = 200
+
 // Nearest returns the candidate that a mistyped word most likely means, or ""
 // if none is near.
 func Nearest(word string, candidates []string) string {
 	if len(word) > 64 {
 		return ""
 	}
+	if len(candidates) > maxCandidates {
+		candidates = candidates[:maxCandidates]
+	}
 	word = strings.ToLower(word)
-	best, bound := "", 1+len(word)/4
+	best, bound := "", min(1+len(word)/4, len(word)-1)
 	for _, candidate := range candidates {
+		if max(len(word)-len(candidate), len(candidate)-len(word)) > bound {
+			continue
+		}
 		if d := distance(word, candidate); d <= bound {
 			best, bound = candidate, d-1
 		}

@@ -27,13 +27,13 @@ func parseURL(text string) (any, *Problem) {
 	}
 	u, err := url.Parse(text)
 	switch {
+	case !strings.Contains(text, "://") && !strings.HasPrefix(text, "/"):
+		return bad("did you mean https://"+text+"?", "%s has no scheme", quote(text))
 	case err != nil:
 		return bad(urlHint, "this is not a URL")
 	case u.User != nil:
 		return bad(`send them in a header instead, such as: header Authorization "Basic {$CREDENTIALS}"`,
 			"the URL has a user or a password, which would show in logs and in the history of deliveries")
-	case u.Scheme == "" && u.Host == "":
-		return bad("did you mean https://"+strings.TrimLeft(text, "/")+"?", "%s has no scheme", quote(text))
 	case u.Scheme != "http" && u.Scheme != "https":
 		return bad(urlHint, "the scheme %s is neither http nor https", quote(u.Scheme))
 	case u.Hostname() == "":
