@@ -62,7 +62,13 @@ func (r *running) start() *running {
 	ctx, cancel := context.WithCancel(r.t.Context())
 	r.stop = cancel
 	go func() { r.done <- Run(ctx, r.opts) }()
-	r.t.Cleanup(func() { r.stop(); _ = <-r.done; close(r.done) })
+	r.t.Cleanup(func() {
+		r.stop()
+		if err := <-r.done; err != nil {
+			r.t.Errorf("the app ended with %v", err)
+		}
+		close(r.done)
+	})
 	r.eventually("ready", func() bool {
 		s, err := r.client.Status(r.t.Context())
 		return err == nil && s.Phase == admin.Ready

@@ -2,7 +2,6 @@ package app
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -22,12 +21,12 @@ func claimPIDFile(path string) (pidFile, error) {
 		return "", failure(ExitUnavailable, "pid file %s: process %d runs already", path, pid)
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { //nolint:gosec // others may see that we run
-		return "", fmt.Errorf("pid file: %w", err)
+		return "", failure(ExitStorage, "pid file: %w", err)
 	}
 	text := strconv.Itoa(os.Getpid()) + "\n"
 	temp := path + ".new"
 	if err := errors.Join(os.WriteFile(temp, []byte(text), 0o600), os.Rename(temp, path)); err != nil {
-		return "", fmt.Errorf("pid file: %w", err)
+		return "", failure(ExitStorage, "pid file: %w", err)
 	}
 	return pidFile(path), nil
 }
@@ -42,7 +41,8 @@ func holder(path string) (pid int, alive bool) {
 	if err != nil || pid <= 0 || pid == os.Getpid() {
 		return 0, false
 	}
-	return pid, syscall.Kill(pid, 0) == nil
+	err = syscall.Kill(pid, 0)
+	return pid, err == nil || errors.Is(err, syscall.EPERM) // somebody else's process lives too
 }
 
 // release removes the file if it is still ours.

@@ -25,6 +25,7 @@ func (a *App) stop(cause error) error {
 	}
 	a.watchdog.Stop()
 	a.pull.Drain()
+	a.ingress.Drain()
 	a.stopServers()
 	err := a.store.Close()
 	if err != nil && cause == nil {
@@ -64,17 +65,21 @@ func (a *App) startWatchdog(ctx context.Context, period time.Duration) {
 }
 
 // alive tells whether the daemon does its work: the store commits, and the
-// admin listener answers.
+// admin socket answers.
 func (a *App) alive(ctx context.Context) error {
 	if err := a.store.Ping(ctx); err != nil {
 		return fmt.Errorf("queue: %w", err)
 	}
 	for _, s := range a.servers {
-		if s.name != systemd.Admin {
-			continue
-		}
-		if err := answers(ctx, s.listeners[0].Addr()); err != nil {
-			return fmt.Errorf("admin listener: %w", err)
+		for _, l := range s.listeners {
+			// not over TCP, where anyone can fill the listener with idle
+			// connections and so have the daemon restarted
+			if l.Addr().Network() != "unix" || s.name != systemd.Admin {
+				continue
+			}
+			if err := answers(ctx, l.Addr()); err != nil {
+				return fmt.Errorf("admin listener: %w", err)
+			}
 		}
 	}
 	return nil

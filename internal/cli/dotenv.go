@@ -1,26 +1,26 @@
 package cli
 
 import (
-	"bufio"
 	"fmt"
-	"os"
 	"strconv"
 	"strings"
+
+	"hookaido/internal/config/compile"
 )
 
 // readDotenv reads lines of the form [export ]KEY=VALUE. Empty lines and lines
 // that begin with # are skipped. A value may stand in double quotes, with the
 // escapes of a Go string, or in single quotes, taken as it is.
 func readDotenv(path string) (map[string]string, error) {
-	f, err := os.Open(path) //nolint:gosec // the operator names the file
+	content, err := compile.ReadFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("read the environment file: %w", err)
+		return nil, fmt.Errorf("read the environment file %s: %w", path, err)
 	}
-	defer f.Close() //nolint:errcheck // read only
 	vars := map[string]string{}
-	lines := bufio.NewScanner(f)
-	for n := 1; lines.Scan(); n++ {
-		line := strings.TrimSpace(lines.Text())
+	n := 0
+	for line := range strings.Lines(string(content)) {
+		n++
+		line = strings.TrimSpace(line)
 		if line == "" || line[0] == '#' {
 			continue
 		}
@@ -34,9 +34,6 @@ func readDotenv(path string) (map[string]string, error) {
 			return nil, fmt.Errorf("%s:%d: the value of %s has unbalanced quotes or a bad escape", path, n, key)
 		}
 		vars[key] = value
-	}
-	if err := lines.Err(); err != nil {
-		return nil, fmt.Errorf("read the environment file %s: %w", path, err)
 	}
 	return vars, nil
 }

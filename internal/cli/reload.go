@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -24,7 +25,7 @@ func (p *program) reloadCommand() *cobra.Command {
 		Example: "  hookaido reload\n  systemctl reload hookaido",
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := p.connect(cmd)
+			c, err := p.connect(cmd, 0)
 			if err != nil {
 				return err
 			}
@@ -50,10 +51,10 @@ func (p *program) reloadCommand() *cobra.Command {
 	return cmd
 }
 
-// connect makes a client of the running daemon.
-func (p *program) connect(cmd *cobra.Command) (*client.Client, error) {
+// connect makes a client of the running daemon; a timeout of 0 is the default.
+func (p *program) connect(cmd *cobra.Command, timeout time.Duration) (*client.Client, error) {
 	if err := p.bind(cmd); err != nil {
 		return nil, err
 	}
-	return client.New(client.Options{Socket: p.socketPath()})
+	return client.New(client.Options{Socket: p.socketPath(), Timeout: timeout})
 }

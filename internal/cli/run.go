@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strconv"
 
 	"github.com/spf13/cobra"
 
@@ -51,6 +52,10 @@ func (p *program) runOptions(cmd *cobra.Command) (app.Options, error) {
 	if !slices.Contains([]string{"debug", "info", "warn", "warning", "error"}, level) {
 		return app.Options{}, usageError{cmd, fmt.Errorf("--log-level %q is not one of debug, info, warn, error", level)}
 	}
+	watch, err := strconv.ParseBool(p.settings.GetString("watch"))
+	if err != nil {
+		return app.Options{}, usageError{cmd, fmt.Errorf("watch (--watch or HOOKAIDO_WATCH) %q is not true or false", p.settings.GetString("watch"))}
+	}
 	lookup := os.LookupEnv
 	if path := p.settings.GetString("dotenv"); path != "" {
 		vars, err := readDotenv(path)
@@ -67,7 +72,7 @@ func (p *program) runOptions(cmd *cobra.Command) (app.Options, error) {
 		SocketRequired: p.settings.GetString("socket") != "",
 		PIDFile:        p.settings.GetString("pid-file"),
 		LogLevel:       level,
-		Watch:          p.settings.GetBool("watch"),
+		Watch:          watch,
 		Version:        p.Build.Version,
 		Clock:          clock.System{},
 		Stderr:         p.Stderr,

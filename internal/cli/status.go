@@ -23,7 +23,7 @@ func (p *program) statusCommand() *cobra.Command {
 		Example: "  hookaido status\n  hookaido status --json",
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := p.connect(cmd)
+			c, err := p.connect(cmd, 5*time.Second)
 			if err != nil {
 				return err
 			}

@@ -154,3 +154,20 @@ func TestReplayIsRefusedOverRestart(t *testing.T) {
 		t.Errorf("%d messages queued, want 1", n)
 	}
 }
+
+// TestSlowSendersShutNobodyOut is case C106: 2,000 senders that each hold a
+// body back after its first octet, and one that doesn't.
+func TestSlowSendersShutNobodyOut(t *testing.T) {
+	d := newDaemon(t, openRoute).start()
+	for range 2000 {
+		conn, err := net.Dial("tcp", d.ingress)
+		must(t, err)
+		defer conn.Close() //nolint:errcheck // held on purpose until the end
+		_, err = io.WriteString(conn, "POST /in HTTP/1.1\r\nHost: h\r\nContent-Length: 16384\r\n\r\nx")
+		must(t, err)
+	}
+	if a := post(t, "http://"+d.ingress+"/in", []byte("an ordinary webhook")); a.status != http.StatusAccepted {
+		t.Errorf("beside 2,000 slow senders an ordinary one got %d %s", a.status, a.body)
+	}
+	d.stop()
+}

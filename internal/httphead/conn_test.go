@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -40,7 +41,9 @@ func serve(t *testing.T, handler http.HandlerFunc) (addr string, refusals func()
 	go func() { done <- server.Serve(checked) }()
 	t.Cleanup(func() {
 		_ = server.Close()
-		_ = <-done // the server was closed
+		if err := <-done; !errors.Is(err, http.ErrServerClosed) {
+			t.Errorf("the server ended with %v", err)
+		}
 	})
 	return l.Addr().String(), func() []Refusal {
 		mu.Lock()

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"net/http"
 	"os"
 	"time"
 
@@ -16,7 +15,7 @@ import (
 const (
 	// firstRead is the largest piece of memory that a sender gets for its word
 	// alone; each further piece, growth times as large, it must have filled.
-	firstRead = 16 << 10
+	firstRead = 1 << 10
 	growth    = 4
 	// smallBody is the size up to which bodies have a share of the budget for
 	// themselves, so that large ones never shut out ordinary webhooks.
@@ -33,10 +32,11 @@ type bodies struct {
 	small, large *limit.Bytes
 	largeShare   int64
 	clock        clock.Clock
+	drain        drain
 }
 
 func newBodies(budget int64, clk clock.Clock) *bodies {
-	b := &bodies{small: limit.NewBytes(budget / 4), largeShare: budget - budget/4, clock: clk}
+	b := &bodies{small: limit.NewBytes(budget / 4), largeShare: budget - budget/4, clock: clk, drain: drain{clock: clk, waiting: map[*exchange]struct{}{}}}
 	b.large = limit.NewBytes(b.largeShare)
 	return b
 }
@@ -70,6 +70,8 @@ func (b *bodies) read(x *exchange, h *hold, maxBody int64) ([]byte, *refusal) {
 		want = maxBody + 1 // one byte more shows that it is too long
 	}
 	pace := pace{x: x, began: b.clock.Monotonic(), next: rateStep}
+	b.drain.enter(x)
+	defer b.drain.leave(x)
 	var body []byte
 	for int64(len(body)) < want {
 		if len(body) == cap(body) {
@@ -134,10 +136,8 @@ func (p *pace) keep(received int64) {
 		return
 	}
 	left := allowed - (p.x.clock.Monotonic() - p.began)
-	now := p.x.clock.Now()
-	// where deadlines can't be set there is no connection to hold on to
-	_ = http.NewResponseController(p.x.w).SetReadDeadline(now.Add(left))
-	httpx.ExtendWrite(p.x.w, now, left+httpx.WriteTimeout)
+	p.x.bodies.drain.extend(p.x, left)
+	httpx.ExtendWrite(p.x.w, p.x.clock.Now(), left+httpx.WriteTimeout)
 }
 
 func badBody(err error) *refusal {

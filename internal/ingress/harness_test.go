@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -110,7 +111,9 @@ func newWorld(t testing.TB, o worldOptions, routes ...Route) *world {
 	go func() { done <- w.server.Serve(l) }()
 	t.Cleanup(func() {
 		_ = w.server.Close()
-		_ = <-done // the server was closed
+		if err := <-done; !errors.Is(err, http.ErrServerClosed) {
+			t.Errorf("the server ended with %v", err)
+		}
 		_ = w.queue.Close()
 	})
 	return w

@@ -384,7 +384,7 @@ func TestPace(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			m := clock.NewManual(start)
 			w := &deadlines{}
-			p := pace{x: &exchange{Handler: &Handler{clock: m}, w: w}, next: rateStep}
+			p := pace{x: &exchange{Handler: &Handler{clock: m, bodies: newBodies(DefaultBodyBudget, m)}, w: w}, next: rateStep}
 			cut := false
 			for second := int64(1); second <= 120; second++ {
 				m.Advance(time.Second)
