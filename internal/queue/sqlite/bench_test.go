@@ -28,7 +28,12 @@ func benchStore(b *testing.B) *Store {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { os.RemoveAll(dir) }) //nolint:errcheck // a folder for temporary files
-	return open(b, Options{Path: filepath.Join(dir, "queue.db"), Logger: zap.NewNop()})
+	s := open(b, Options{Path: filepath.Join(dir, "queue.db"), Logger: zap.NewNop()})
+	warm := queue.NewMessage{Route: "/warm", Target: queue.PullTarget, Payload: make([]byte, 64<<10)}
+	for s.w.behind*pageSize < s.disk.logLimit*3/4 { // until the log has about its final size
+		enqueue(b, s, warm, warm, warm, warm)
+	}
+	return s
 }
 
 func kibMessage(size int) queue.NewMessage {

@@ -121,20 +121,29 @@ func (k *keeper) vacuum(idle, low bool) (more bool, err error) {
 }
 
 const (
-	// leastLog is the size, in octets, to which the file of a WAL grows at first.
-	leastLog = 256 * kib
+	// logStep is by how much the file of the WAL is extended at a time, in
+	// octets: the next sync has to write that much more.
+	logStep = 512 * kib
 	// restingLog is the size above which it is emptied when the queue rests.
 	restingLog = 1 * mib
 )
 
-// growLog doubles the file of the WAL, up to what it is allowed under load.
-// Writing to blocks that exist is much quicker than growing: a sync need not
-// commit a new size.
+// growLog extends the file of the WAL ahead of its use, up to what it is allowed
+// under load. Writing to blocks that exist is much quicker than growing: a sync
+// need not commit a new size.
 func (k *keeper) growLog() error {
 	if k.s.disk.low.Load() {
 		return nil
 	}
-	return k.task((*writer).extendLog)
+	if err := k.task((*writer).extendLog); err != nil {
+		return err
+	}
+	// written out here, beside the writer, it does not weigh on a commit
+	f, err := os.OpenFile(k.s.path+"-wal", os.O_WRONLY|unix.O_NOFOLLOW, 0)
+	if err != nil {
+		return err
+	}
+	return errors.Join(unix.Fdatasync(int(f.Fd())), f.Close())
 }
 
 // shrinkLog empties the file of the WAL, unless it is small.
@@ -164,7 +173,7 @@ func (w *writer) extendLog() (err error) {
 	info, err := f.Stat()
 	if err == nil {
 		size := info.Size()
-		w.logFile = max(size, min(max(2*size, leastLog), w.s.disk.logRoom()))
+		w.logFile = max(size, min(size+logStep, w.s.disk.logRoom()))
 		if err = fillZeros(f, size, w.logFile); errors.Is(err, unix.ENOSPC) {
 			err = f.Truncate(size)
 		}

@@ -75,16 +75,43 @@ func (w *writer) takeSpace(weight int) (refusal, err error) {
 		}
 		w.tx.space = space{true, room}
 	}
-	d, need := w.s.disk, 2*int64(weight)
-	low := w.tx.space.room < need
-	if d.low.CompareAndSwap(!low, low) {
-		d.report(low)
-	}
-	if low {
+	need := 2 * int64(weight)
+	if w.s.disk.judge(w.tx.space.room) || w.tx.space.room < need {
 		return queue.ErrDiskFull, nil
 	}
 	w.tx.space.room -= need
 	return nil, nil
+}
+
+// judge decides by the room above the floor whether the disk counts as full.
+// It goes by the room alone and wants more of it to change its mind, so that
+// no mix of large and small messages makes it waver.
+func (d *diskGuard) judge(room int64) (low bool) {
+	low = d.low.Load()
+	switch margin := d.logLimit / 2; {
+	case !low && room < margin:
+		low = true
+	case low && room > 2*margin:
+		low = false
+	default:
+		return low
+	}
+	d.low.Store(low)
+	d.report(low)
+	return low
+}
+
+// makeRoom gives the ballast up at once if the disk is full when the store is
+// opened, which takes some space too.
+func (d *diskGuard) makeRoom() error {
+	_, free, err := d.space()
+	if err != nil || free >= d.reserve {
+		return err
+	}
+	d.spend()
+	d.low.Store(true)
+	d.report(true)
+	return nil
 }
 
 // findRoom returns how much may be written before the floor is reached.
@@ -166,6 +193,3 @@ func fillZeros(f *os.File, from, to int64) error {
 	}
 	return nil
 }
-
-// DiskLow reports whether the last message was refused for want of disk space.
-func (s *Store) DiskLow() bool { return s.disk.low.Load() }

@@ -174,6 +174,22 @@ func takeLock(path string) (*os.File, error) {
 	return f, nil
 }
 
+// holdDatabase locks the database itself, so that removing the lock file lets no
+// second process in. SQLite's own locks are of another kind (fcntl) and don't
+// meet this one.
+func holdDatabase(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW, 0)
+	if err != nil {
+		return nil, &OpenError{OpenIO, path, "it can't be opened", "", err}
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		defer f.Close() //nolint:errcheck // nothing was written
+		return nil, &OpenError{OpenLocked, path, "another process has it open, though its lock file is gone",
+			"find that process with fuser " + path + " and stop it, or name another database", err}
+	}
+	return f, nil
+}
+
 // errReplaced means that a commit went to a file that has no name any more.
 var errReplaced = errors.New("the files of the database were removed or replaced while it was open")
 

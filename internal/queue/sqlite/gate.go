@@ -87,6 +87,15 @@ func (g *gate) take() []operation {
 	return batch
 }
 
+// takeBatch is take, for who is busy. A timer that has fired is not set any
+// more, whatever it was set for.
+func (s *Store) takeBatch() []operation {
+	if s.gate.again {
+		s.w.wakeAt = 0
+	}
+	return s.gate.take()
+}
+
 // submit puts o into the queue. The operation is done, with its result or a
 // refusal, once o's done channel has a value. If mayWork is set, the caller may
 // find itself doing the work, for which no context is looked at.
@@ -109,7 +118,7 @@ func (s *Store) submit(o operation, mayWork bool) error {
 		g.kick <- struct{}{}
 		return nil
 	}
-	batch := g.take()
+	batch := s.takeBatch()
 	g.mu.Unlock()
 	s.process(batch)
 	g.mu.Lock()
@@ -165,7 +174,7 @@ func (s *Store) drain() {
 			g.mu.Unlock()
 			return
 		}
-		batch := g.take()
+		batch := s.takeBatch()
 		g.mu.Unlock()
 		s.process(batch)
 	}

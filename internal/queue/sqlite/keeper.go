@@ -69,7 +69,7 @@ func (w *writer) committed() {
 	if k.resting.CompareAndSwap(true, false) {
 		signal(k.roused)
 	}
-	if used := w.logPages * pageSize; 2*used > w.logFile && w.logFile < w.s.disk.logRoom() {
+	if used := w.logPages * pageSize; used+logStep/2 > w.logFile && w.logFile < w.s.disk.logRoom() {
 		signal(k.cramped)
 	}
 }

@@ -49,11 +49,17 @@ func (s *Store) open(ctx context.Context, o Options) error {
 	if s.disk, err = newDiskGuard(o.Path, o.Logger); err != nil {
 		return err
 	}
+	if err := s.disk.makeRoom(); err != nil {
+		return err
+	}
 	s.w = &writer{s: s, wakeAt: never, nextEnd: -never}
 	if s.w.c, err = connect(s.ctx, o.Path, readWrite); err != nil {
 		return err
 	}
 	if err := s.w.prepare(o); err != nil {
+		return err
+	}
+	if s.held, err = holdDatabase(o.Path); err != nil {
 		return err
 	}
 	if found.marker.known && !found.marker.clean {
@@ -113,6 +119,10 @@ func (s *Store) unwind() error {
 	}
 	if s.w != nil && s.w.c != nil {
 		errs = append(errs, s.w.c.close())
+	}
+	// last, since closing any descriptor of the database drops SQLite's locks
+	if s.held != nil {
+		errs = append(errs, s.held.Close())
 	}
 	return errors.Join(append(errs, s.lock.Close())...)
 }

@@ -66,8 +66,9 @@ const (
 	// the size the database has after the open transaction
 	sqlPages = `PRAGMA page_count`
 	// message_leased and message_ready; after a step of the clock only
-	sqlShiftLeases = `UPDATE message SET due = due + ? WHERE state = 1`
-	sqlShiftQueued = `UPDATE message INDEXED BY message_ready SET due = due + ? WHERE state = 0 AND lane = ? AND due > ?`
+	// (a sum beyond 63 bits would be no integer any more)
+	sqlShiftLeases = `UPDATE message SET due = min(due, 4611686018427387904) + ? WHERE state = 1`
+	sqlShiftQueued = `UPDATE message INDEXED BY message_ready SET due = min(due, 4611686018427387904) + ? WHERE state = 0 AND lane = ? AND due > ?`
 )
 
 // statements are the prepared statements of the write connection.

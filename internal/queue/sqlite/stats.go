@@ -55,7 +55,9 @@ func (s *Store) Stats(ctx context.Context) (queue.Stats, error) {
 	for _, state := range queue.States() {
 		totals[state] = int(o.total[state])
 	}
-	return summarize(o.lanes, totals), nil
+	st := summarize(o.lanes, totals)
+	st.DiskLow = s.disk.low.Load()
+	return st, nil
 }
 
 func summarize(lanes []queue.LaneStats, totals map[queue.State]int) queue.Stats {

@@ -81,7 +81,8 @@ type Store struct {
 	ctx    context.Context
 	limits atomic.Pointer[queue.Limits]
 
-	lock    *os.File
+	lock    *os.File // PATH.lock, which names us
+	held    *os.File // the database itself, held under a lock too
 	files   *fileSet
 	marker  marker
 	disk    *diskGuard
