@@ -126,6 +126,8 @@ type Stats struct {
 	// OldestQueued is when the oldest queued message came in, and EarliestDue
 	// when the first queued message is due; both are zero when none is queued.
 	OldestQueued, EarliestDue time.Time
+	// DiskLow is set while new messages are refused for want of disk space.
+	DiskLow bool
 	// Lanes are the route and target pairs with messages that are queued,
 	// leased or dead, those with most queued first.
 	Lanes []LaneStats
