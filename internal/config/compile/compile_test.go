@@ -277,6 +277,15 @@ func TestSecretsAreNeverShown(t *testing.T) {
 		"/a { max_body {$X} pull { path {$X} } queue {$X} auth hmac {$X} }",
 		"ingress { listen {$X} } vars { A {$X} } /a { max_body {vars.A} auth hmac { provider {$X} secret {$X} tolerance {$X} } }",
 		"defaults { egress { deny \"{$X} \" \"{$X}/8\" } deliver { retry {$X} max {$X} } }",
+		"/a { handshake meta token " + marker + " handshake ebay token raw:" + marker + " pul }",
+		"/a { auth basic_hash ops " + marker + " auth htpasswd " + marker + " auth bearer " + marker + " }",
+		"/a { auth basic ops \"" + marker + "\" auth basic ops {$X} auth basic \"\" {$X} frob }",
+		"/a { deliver https://u:" + marker + "@x { } deliver u:" + marker + "@x { } deliver \"{$X}\" { env A " + marker + " env 1 " + marker + " } }",
+		"/a { deliver https://x { header A \"" + marker + "\\n\" sign standard-webhooks " + marker + " sign hmac secret_ref raw:" + marker + " } }",
+		"observability { tracing { header A " + marker + " header A " + marker + " collector {$X} } }",
+		"secrets { secret a { value " + marker + " } } @m { header A {$X} method {$X} host {$X} remote_ip {$X} }",
+		"admin_api { tls { cert_file {$X} key_file \"\" } prefix {$X} allowed_hosts \"{$X} \" }",
+		"/a { auth hmac { provider generic secret " + marker + " signed_text \"{{$X}}\" } respond {$X} dedupe header \"{$X} \" }",
 		"/a { auth hmac \"raw:\\\n" + marker + "\" frob 1\n }",
 	} {
 		_, diags := Source("f", []byte(src), opts)

@@ -169,8 +169,8 @@ func (c *compiler) decodeArg(d decoding, root reflect.Value, field string) bool 
 	if !ok {
 		return false
 	}
-	if d.stmt.Row.Expected && value == "" {
-		return true
+	if value == "" && d.stmt.Row.Name == "listen" {
+		return true // the default stands
 	}
 	if d.arg.Kind.Later != nil && !d.stmt.pending {
 		if what := d.arg.Kind.Later(value); what != "" {

@@ -26,26 +26,51 @@ func System() Options {
 // ReadFile reads a regular file of at most 1 MiB. It never blocks on a FIFO or
 // a device.
 func ReadFile(path string) ([]byte, error) {
+	b, _, err := read(path, maxIncluded)
+	return b, err
+}
+
+// ReadConfig reads a Hookaidofile, which must be a regular file. One that is
+// too large for the language comes cut off, so that compiling it says so.
+func ReadConfig(path string) ([]byte, error) {
+	b, _, err := readConfig(path)
+	return b, err
+}
+
+func readConfig(path string) ([]byte, fs.FileInfo, error) {
+	b, info, err := read(path, syntax.MaxFile)
+	if errors.Is(err, errTooLarge) {
+		err = nil
+	}
+	return b, info, err
+}
+
+// errTooLarge comes with the part of the file that was read.
+var errTooLarge = errors.New("larger than it may be")
+
+// read reads a regular file of at most limit bytes. Opening doesn't wait for a
+// writer, as it would with a FIFO.
+func read(path string, limit int64) ([]byte, fs.FileInfo, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) //nolint:gosec // the operator names the file
 	if err != nil {
-		return nil, cause(err)
+		return nil, nil, cause(err)
 	}
 	defer f.Close() //nolint:errcheck // read only
 	info, err := f.Stat()
 	if err != nil {
-		return nil, cause(err)
+		return nil, nil, cause(err)
 	}
 	if !info.Mode().IsRegular() {
-		return nil, errors.New("not a regular file")
+		return nil, nil, errors.New("not a regular file")
 	}
-	b, err := io.ReadAll(io.LimitReader(f, maxIncluded+1))
+	b, err := io.ReadAll(io.LimitReader(f, limit+1))
 	if err != nil {
-		return nil, cause(err)
+		return nil, nil, cause(err)
 	}
-	if len(b) > maxIncluded {
-		return nil, fmt.Errorf("larger than %d bytes", maxIncluded)
+	if int64(len(b)) > limit {
+		return b, info, fmt.Errorf("%w: %d bytes", errTooLarge, limit)
 	}
-	return b, nil
+	return b, info, nil
 }
 
 // cause takes the path out of an error, because the message around it has it.
@@ -61,7 +86,7 @@ func cause(err error) error {
 // who may change the file: one that everybody may write to is reported, and
 // refused if it holds a secret.
 func File(path string, opts Options) (*config.Config, []syntax.Diagnostic) {
-	src, info, err := read(path)
+	src, info, err := readConfig(path)
 	if err != nil {
 		return nil, []syntax.Diagnostic{{Code: CodeUnreadable, File: path,
 			Message: fmt.Sprintf("the config can't be read: %v", err), Hint: unreadableHint(err)}}
@@ -77,23 +102,6 @@ func File(path string, opts Options) (*config.Config, []syntax.Diagnostic) {
 		cfg = nil
 	}
 	return cfg, append([]syntax.Diagnostic{d}, diags...)
-}
-
-func read(path string) ([]byte, fs.FileInfo, error) {
-	f, err := os.Open(path) //nolint:gosec // the operator names the file
-	if err != nil {
-		return nil, nil, cause(err)
-	}
-	defer f.Close() //nolint:errcheck // read only
-	info, err := f.Stat()
-	if err != nil {
-		return nil, nil, cause(err)
-	}
-	src, err := io.ReadAll(io.LimitReader(f, syntax.MaxFile+1))
-	if err != nil {
-		return nil, nil, cause(err)
-	}
-	return src, info, nil
 }
 
 func unreadableHint(err error) string {
@@ -112,8 +120,6 @@ func permissions(path string, info fs.FileInfo) (syntax.Diagnostic, bool) {
 	d := syntax.Diagnostic{Severity: syntax.Warning, Code: CodePermissions, File: path}
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	switch {
-	case !info.Mode().IsRegular():
-		return d, false
 	case info.Mode().Perm()&0o002 != 0:
 		d.Message, d.Hint = "everybody may write to this file", "chmod o-w "+path
 	case ok && stat.Uid != 0 && int(stat.Uid) != os.Geteuid():

@@ -60,8 +60,8 @@ func TestFile(t *testing.T) {
 	}{
 		{"good", put(t, "f", minimal, 0o644), true, ""},
 		{"missing", filepath.Join(t.TempDir(), "f"), false, "f: error: the config can't be read: no such file or directory"},
-		{"folder", t.TempDir(), false, "can't be read: is a directory"},
-		{"endless", "/dev/zero", false, "the limit is 16777216"},
+		{"folder", t.TempDir(), false, "can't be read: not a regular file"},
+		{"endless", "/dev/zero", false, "can't be read: not a regular file"},
 		{"badinput 32: everybody may write", put(t, "f", minimal, 0o666), true, "f: warning: everybody may write to this file"},
 		{"badinput 32: and it holds a secret", put(t, "f", raw, 0o666), false, "error: everybody may write to this file, and it holds raw: secrets"},
 		{"a secret in a safe file", put(t, "f", raw, 0o600), true, ""},

@@ -2,6 +2,7 @@ package compile
 
 import (
 	"bytes"
+	"encoding/json"
 	"path/filepath"
 	"testing"
 
@@ -75,7 +76,8 @@ func FuzzFormat(f *testing.F) {
 }
 
 // FuzzCompile holds the compiler to this: it never panics, there is a config
-// exactly if there is no error, and every place lies in the file.
+// exactly if there is no error, every place lies in the file, and what is shown
+// of a config can be read again.
 func FuzzCompile(f *testing.F) {
 	seed(f)
 	f.Fuzz(func(t *testing.T, src []byte) {
@@ -95,6 +97,16 @@ func FuzzCompile(f *testing.F) {
 				t.Errorf("a config differs from itself: %v", changes)
 			}
 			_ = SecretRefs(cfg)
+			nodes := Meaning(cfg)
+			if text, err := ShowJSON(nodes); err != nil || !json.Valid(text) {
+				t.Errorf("shown as JSON: %v\n%s", err, text)
+			}
+			if _, diags := Format("f", []byte(ShowText(nodes))); syntax.HasErrors(diags) {
+				t.Errorf("shown as text: %s\n%s", ShowText(nodes), syntax.Render(diags))
+			}
+			if same := Compare(cfg, cfg); len(same) > 0 {
+				t.Errorf("a config differs from itself: %v", same)
+			}
 		}
 	})
 }

@@ -26,6 +26,11 @@ func (m *masks) note(s, before *stmt) {
 			m.add(tok.Span)
 		}
 	}
+	for _, opt := range s.Options {
+		if opt.Arg.Kind.Secret && !refersOutside(opt.Value.Text) {
+			m.add(opt.Value.Span)
+		}
+	}
 }
 
 func (m *masks) add(span syntax.Span) {
@@ -66,6 +71,7 @@ func (m masks) shower(file *syntax.File) func(line int) string {
 			hide(line, from, to)
 		}
 		hideRaw(line)
+		hideUserinfo(line)
 		if file.Broken {
 			hideStrings(line)
 		}
@@ -102,6 +108,27 @@ func hideRaw(line []rune) {
 			end = from + n
 		}
 		hide(line, len([]rune(text[:from])), len([]rune(text[:end])))
+	}
+}
+
+// hideUserinfo masks what stands in front of an "@" and has a ":", as user and
+// password do in a URL.
+func hideUserinfo(line []rune) {
+	for at, r := range line {
+		if r != '@' {
+			continue
+		}
+		from := at
+		for from > 0 && !strings.ContainsRune(" \t\"{}#", line[from-1]) {
+			from--
+		}
+		text := string(line[from:at])
+		if i := strings.Index(text, "://"); i >= 0 {
+			from += len([]rune(text[:i])) + len("://")
+		}
+		if strings.ContainsRune(string(line[from:at]), ':') {
+			hide(line, from, at)
+		}
 	}
 }
 

@@ -115,7 +115,7 @@ func (c *compiler) ruleReachable() {
 			c.relate(before.head, "this route comes first")
 			break
 		}
-		if len(b.all("match")) == 0 && !b.unknown {
+		if c.cfg.Routes[i].Match.Empty() && !b.failed("match") {
 			open[name] = b
 		}
 	}

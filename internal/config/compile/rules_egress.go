@@ -41,7 +41,7 @@ func (c *compiler) checkEgress(s *stmt, target *url.URL) {
 	case target.Scheme == "http" && policy.HTTPSOnly:
 		refuse("use https, or write defaults { egress { https_only off } }", "the target has no TLS, and egress has https_only on")
 		return
-	case policy.DNSRebindProtection && (literal && !config.IsPublic(addr) || host == "localhost" || strings.HasSuffix(host, ".localhost")):
+	case policy.DNSRebindProtection && (literal && !config.IsPublic(addr) && !named(policy.Allow, addr) || host == "localhost" || strings.HasSuffix(host, ".localhost")):
 		refuse("to deliver inside your network, write defaults { egress { dns_rebind_protection off } } and an allow list",
 			"%s is not a public address, and egress has dns_rebind_protection on", quoted(host))
 		return
@@ -57,6 +57,12 @@ func (c *compiler) checkEgress(s *stmt, target *url.URL) {
 		refuse("add it: allow "+host, "egress allows other hosts, but not %s", quoted(host))
 		c.relate(c.wordAt(policy.Allow[0].Pos), "the list begins here")
 	}
+}
+
+// named reports whether a rule names the address by a prefix, which shows that
+// it is meant.
+func named(rules []config.EgressRule, addr netip.Addr) bool {
+	return slices.ContainsFunc(rules, func(r config.EgressRule) bool { return r.Prefix.IsValid() && r.Prefix.Contains(addr) })
 }
 
 // ruleFits reports whether a rule speaks of a host or an address.

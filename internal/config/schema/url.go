@@ -27,6 +27,8 @@ func parseURL(text string) (any, *Problem) {
 	}
 	u, err := url.Parse(text)
 	switch {
+	case strings.Contains(text, "@") && !strings.Contains(text, "://"):
+		return bad(urlHint, "this is not a URL")
 	case !strings.Contains(text, "://") && !strings.HasPrefix(text, "/"):
 		return bad("did you mean https://"+text+"?", "%s has no scheme", quote(text))
 	case err != nil:
@@ -38,10 +40,11 @@ func parseURL(text string) (any, *Problem) {
 		return bad(urlHint, "the scheme %s is neither http nor https", quote(u.Scheme))
 	case u.Hostname() == "":
 		return bad(urlHint, "%s has no host", quote(text))
-	case u.Fragment != "":
-		return bad("remove it", `%s has a part after "#", which is never sent`, quote(text))
 	}
-	return text, checkHost(u)
+	if problem := checkHost(u); problem != nil || u.Fragment == "" {
+		return text, problem
+	}
+	return text, &Problem{Code: CodeValue, Warning: true, Message: `the URL has a part after "#", which is never sent`, Hint: "remove it"}
 }
 
 // checkHost refuses hosts that resolvers understand in different ways.

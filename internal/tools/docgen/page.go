@@ -20,7 +20,7 @@ func page(root *schema.Block) string {
 	b.WriteString(language)
 	b.WriteString("\n# DIRECTIVES\n\n")
 	b.WriteString("For each block: what may stand in it, the default, and whether a change takes effect with a reload or needs a restart. " +
-		"Directives marked *not yet* compile, but **hookaido run** and a reload refuse them in this version.\n\n")
+		"Directives marked *not yet*, and those in their blocks, compile, but **hookaido run** and a reload refuse them in this version.\n\n")
 	seen := map[string]bool{}
 	schema.Walk(root, func(block *schema.Block) { writeBlock(&b, block, seen) })
 	b.WriteString(notes)
