@@ -35,9 +35,9 @@ func (p *program) fmtCommand() *cobra.Command {
 				return err
 			}
 			path := p.configPath()
-			before, err := os.ReadFile(path) //nolint:gosec // the operator names the file
+			before, err := compile.ReadConfig(path)
 			if err != nil {
-				return fmt.Errorf("read the Hookaidofile: %w", err)
+				return fmt.Errorf("read the Hookaidofile %s: %w", path, err)
 			}
 			after, diagnostics := compile.Format(path, before)
 			if syntax.HasErrors(diagnostics) {
