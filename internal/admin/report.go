@@ -100,6 +100,7 @@ func (s *Service) Status(ctx context.Context) Status {
 	stats, err := s.stats(ctx)
 	if err == nil {
 		status.Store.Total, status.Store.ByState = stats.Total(), byState(stats)
+		status.Store.DiskLow = stats.DiskLow
 		status.Routes = addLanes(status.Routes, stats.Lanes, now)
 	}
 	if err := cmp.Or(pinged, err); err != nil {

@@ -106,9 +106,12 @@ type ReloadFailure struct {
 
 // StoreStatus is the state of the queue as a whole.
 type StoreStatus struct {
-	Backend string         `json:"backend"`
-	OK      bool           `json:"ok"`
-	Error   string         `json:"error,omitempty"`
+	Backend string `json:"backend"`
+	OK      bool   `json:"ok"`
+	Error   string `json:"error,omitempty"`
+	// DiskLow is set while webhooks are refused for want of disk space. Workers
+	// are served all the same, so OK may be set too.
+	DiskLow bool           `json:"disk_low,omitempty"`
 	Total   int            `json:"total"`
 	ByState map[string]int `json:"by_state,omitempty"`
 }

@@ -59,9 +59,12 @@ func (p *program) printStatus(s admin.Status) error {
 	if failed := s.Config.LastReloadError; failed != nil {
 		row("last reload\trefused at %s: %s", failed.At.Format(time.RFC3339), failed.Detail)
 	}
-	if s.Store.OK {
+	switch {
+	case s.Store.OK && s.Store.DiskLow:
+		row("queue\t%s, DISK FULL: webhooks are refused, workers are served; %d messages", s.Store.Backend, s.Store.Total)
+	case s.Store.OK:
 		row("queue\t%s, ok, %d messages", s.Store.Backend, s.Store.Total)
-	} else {
+	default:
 		row("queue\t%s, FAILED: %s", s.Store.Backend, s.Store.Error)
 	}
 	for _, l := range s.Listeners {

@@ -200,6 +200,9 @@ func TestFullDisk(t *testing.T) {
 	if full.status != http.StatusServiceUnavailable || full.header.Get("Retry-After") == "" {
 		t.Fatalf("full disk: %d %s with Retry-After %q, want 503 with one", full.status, full.body, full.header.Get("Retry-After"))
 	}
+	if out, _, code := d.hookaido("status", "--socket", d.socket); code != 0 || !strings.Contains(out, "DISK FULL") {
+		t.Errorf("status on a full disk: exit %d\n%s", code, out)
+	}
 	// fill what is left, so that only the reserve can help
 	_ = os.WriteFile(d.path("data/filler"), make([]byte, 8<<20), 0o600)
 	seen := d.drain("/in")
