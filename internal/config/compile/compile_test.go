@@ -314,6 +314,29 @@ func TestSecretRefs(t *testing.T) {
 	}
 }
 
+// TestSecretRefsOfEverything finds the references that stand inside lists, and
+// none where there is none.
+func TestSecretRefsOfEverything(t *testing.T) {
+	var got []string
+	for _, use := range SecretRefs(compiled(t, `
+pull_api { listen 127.0.0.1:9443 auth token "vault:kv/a#f" }
+secrets { secret s { value env:S valid_from 2026-01-01T00:00:00Z } secret r { runtime on } }
+/a { auth hmac secret_ref s auth bearer env:B handshake meta token env:M handshake zoom pull { path /a } }
+/b { auth htpasswd file:/users pull { path /b } }
+/c { deliver https://c.example { sign standard-webhooks env:W } deliver https://d.example { sign hmac secret_ref s r } }
+`)) {
+		got = append(got, use.Directive+" "+use.Ref.String())
+	}
+	want := []string{
+		"pull_api: auth token vault:kv/a#f", `secret "s": secret: value env:S`,
+		`route "/a": a route: auth bearer env:B`, `route "/a": a route: handshake token env:M`,
+		`route "/b": a route: auth htpasswd file:/users`, `route "/c": target "https://c.example": deliver: sign env:W`,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
 func TestRestartChanges(t *testing.T) {
 	base := compiled(t, minimal)
 	tests := []struct {

@@ -3,6 +3,7 @@ package compile
 import (
 	"fmt"
 	"reflect"
+	"strings"
 
 	"hookaido/internal/config"
 	"hookaido/internal/config/schema"
@@ -42,8 +43,9 @@ func SecretRefs(cfg *config.Config) []Use {
 	s := &refSearch{titles: map[string]string{}}
 	schema.Walk(schema.Root(), func(b *schema.Block) {
 		for _, row := range b.Rows {
-			if row.Field != "" && s.titles[row.Field] == "" {
-				s.titles[row.Field] = b.Title + ": " + row.Name
+			s.name(row.Field, b.Title+": "+row.Name)
+			for _, opt := range row.Options {
+				s.name(opt.Field, b.Title+": "+row.Name+" "+opt.Name)
 			}
 		}
 	})
@@ -54,6 +56,24 @@ func SecretRefs(cfg *config.Config) []Use {
 type refSearch struct {
 	titles map[string]string
 	uses   []Use
+}
+
+// name notes what a field is called. One that several directives set has the
+// words that these begin with.
+func (s *refSearch) name(field, title string) {
+	before, ok := s.titles[field]
+	if field == "" || !ok {
+		s.titles[field] = title
+		return
+	}
+	a, b := strings.Fields(before), strings.Fields(title)
+	n := 0
+	for n < min(len(a), len(b)) && a[n] == b[n] {
+		n++
+	}
+	if n > 1 { // more than the block
+		s.titles[field] = strings.Join(a[:n], " ")
+	}
 }
 
 func (s *refSearch) walk(v reflect.Value, tag, route string) {

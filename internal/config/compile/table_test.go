@@ -213,3 +213,23 @@ func TestNearest(t *testing.T) {
 		}
 	}
 }
+
+// TestEveryRowIsExplained finds each row of the table by its own name and by its
+// name with its blocks.
+func TestEveryRowIsExplained(t *testing.T) {
+	root := schema.Root()
+	for _, place := range schema.Places(root) {
+		for _, name := range []string{strings.Trim(place.Row.Name, "<>"), strings.Trim(place.Name(), "<>")} {
+			found := slices.ContainsFunc(schema.Find(root, name), func(p schema.Place) bool { return p.Row == place.Row && p.Name() == place.Name() })
+			if !found {
+				t.Errorf("%s is not found", name)
+			}
+		}
+	}
+	if found := schema.Find(root, "frobnicate"); len(found) > 0 {
+		t.Errorf("found %v", found)
+	}
+	if full := schema.Find(root, "Pull_API.max_batch"); len(full) != 1 {
+		t.Errorf("a name with its block has %d places", len(full))
+	}
+}
