@@ -232,7 +232,8 @@ func BenchmarkOpen(b *testing.B) {
 			if err := s.Close(); err != nil {
 				b.Fatal(err)
 			}
-			for b.Loop() {
+			b.ResetTimer()
+			for range b.N {
 				b.StartTimer()
 				s, err := Open(b.Context(), Options{Path: s.path, Clock: clock.System{}})
 				if err != nil {

@@ -178,7 +178,7 @@ func takeLock(path string) (*os.File, error) {
 // second process in. SQLite's own locks are of another kind (fcntl) and don't
 // meet this one.
 func holdDatabase(path string) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW, 0)
+	f, err := os.Open(path) // follows a link, as SQLite does
 	if err != nil {
 		return nil, &OpenError{OpenIO, path, "it can't be opened", "", err}
 	}

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 
 	"github.com/mattn/go-sqlite3"
 	"go.uber.org/zap"
@@ -20,6 +21,7 @@ import (
 // is an [*OpenError].
 func Open(ctx context.Context, o Options) (*Store, error) {
 	o = o.withDefaults()
+	o.Path = behindLink(o.Path)
 	if err := preparePlace(o); err != nil {
 		return nil, err
 	}
@@ -38,6 +40,17 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	}
 	s.start()
 	return s, nil
+}
+
+// behindLink returns where a link leads, because SQLite keeps the other files
+// there. A link that leads nowhere is refused later.
+func behindLink(path string) string {
+	if info, err := os.Lstat(path); err == nil && info.Mode()&fs.ModeSymlink != 0 {
+		if target, err := filepath.EvalSymlinks(path); err == nil {
+			return target
+		}
+	}
+	return path
 }
 
 func (s *Store) open(ctx context.Context, o Options) error {

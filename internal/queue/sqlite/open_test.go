@@ -268,6 +268,19 @@ func TestPathsWithOddCharacters(t *testing.T) {
 	}
 }
 
+func TestDatabaseBehindALink(t *testing.T) {
+	path := made(t)
+	link := filepath.Join(t.TempDir(), "link.db")
+	must(t, os.Symlink(path, link))
+	s := open(t, Options{Path: link})
+	if depth(t, s) != 2 {
+		t.Error("the messages behind the link are not there")
+	}
+	if _, err := Open(t.Context(), Options{Path: path, Clock: clock.System{}}); err == nil {
+		t.Error("the same database was opened twice, by its name and by a link")
+	}
+}
+
 func TestCloseIsIdempotent(t *testing.T) {
 	s := open(t, Options{})
 	for range 3 {
