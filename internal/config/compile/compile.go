@@ -13,6 +13,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"io/fs"
+	"slices"
 	"time"
 
 	"hookaido/internal/config"
@@ -204,6 +205,9 @@ func (c *compiler) pos(span syntax.Span) config.Pos {
 
 // finish sorts the diagnostics and gives each the lines that it speaks of.
 func (c *compiler) finish() {
+	if c.opts.AllowNotRunning && syntax.HasErrors(c.diags) { // first things first
+		c.diags = slices.DeleteFunc(c.diags, func(d syntax.Diagnostic) bool { return d.Code == CodeNotRunning })
+	}
 	syntax.Sort(c.diags)
 	if len(c.diags) == 0 {
 		return

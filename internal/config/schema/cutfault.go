@@ -134,12 +134,28 @@ func (c *cutter) surplus(tok syntax.Token, last *Stmt) {
 	}
 	hint := usageHint(last.Row)
 	switch before := last.Words[len(last.Words)-1]; {
+	case joins(last, before.Text+tok.Text):
+		hint = fmt.Sprintf("did you mean %s %s?", last.Row.Name, before.Text+tok.Text)
 	case tok.Span.Start == before.Span.End:
 		hint = "if the two belong together, quote them as one value"
 	case last.Row.Form == Args:
 		hint += "; a value with spaces is quoted"
 	}
 	c.diag(CodeUnexpected, tok.Span, hint, fmt.Sprintf("unexpected %s after %s", shown, last.title()))
+}
+
+// joins reports whether a text is the one value of a statement whose value was
+// torn in two, such as a number and its unit.
+func joins(s *Stmt, text string) bool {
+	if len(s.Args) != 1 || len(s.Row.Args) != 1 || len(s.Options) > 0 || s.Row.List {
+		return false
+	}
+	kind := s.Row.Args[0].Kind
+	if kind.Secret || kind.Parse == nil || kind.Name != "size" && kind.Name != "duration" {
+		return false
+	}
+	_, problem := kind.Parse(text)
+	return problem == nil
 }
 
 func (c *cutter) unknownType(first syntax.Token, subs []string) {
