@@ -13,8 +13,13 @@ import (
 	"hookaido/internal/httpx"
 )
 
-// live answers as long as the process can answer at all.
-func (*Handler) live(w http.ResponseWriter, _ *http.Request) { writeOK(w) }
+// live answers as long as the process can answer at all. Over the Unix socket
+// it is the daemon's own watchdog that asks, every few seconds, which would only
+// fill the log.
+func (*Handler) live(w http.ResponseWriter, r *http.Request) {
+	httpx.NoteOf(w).Quiet = overUnix(r)
+	writeOK(w)
+}
 
 func (h *Handler) ready(w http.ResponseWriter, r *http.Request) {
 	h.writeHealth(w, h.service.Ready(r.Context()))

@@ -98,7 +98,7 @@ func (a *App) needsRestart(old, cfg *config.Config) error {
 	hint := "hint: nothing was changed; take the file over with: systemctl restart hookaido"
 	if sockets {
 		hint += "\nhint: addresses are those of the socket units; change them with: systemctl edit hookaido-ingress.socket" +
-			" (or -pull, -admin), then: systemctl restart hookaido-ingress.socket hookaido"
+			" (or -pull, -admin), then: systemctl stop hookaido-ingress.socket; systemctl restart hookaido"
 	}
 	refusal.Detail = strings.Join(append(lines, hint), "\n")
 	return refusal

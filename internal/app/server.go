@@ -5,6 +5,8 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -23,7 +25,11 @@ const maxConnections = 8192
 // server serves one endpoint.
 type server struct {
 	*endpoint
-	http *http.Server
+	http     *http.Server
+	conns    connections
+	strict   []net.Listener
+	serving  sync.WaitGroup // of the accept loops
+	draining atomic.Bool
 }
 
 // The components of the access log.
@@ -52,20 +58,22 @@ func (a *App) startServer(e *endpoint, component string, handler http.Handler) {
 		// the admin API asks who is at the other end of a Unix socket
 		ConnContext: adminapi.ConnContext,
 	})}
-	s.http.ConnState = httphead.ConnState
+	s.conns.states = map[net.Conn]http.ConnState{}
+	s.http.ConnState = s.conns.note
 	a.servers = append(a.servers, s)
 	for _, l := range e.listeners {
 		strict := httphead.Listen(httpx.LimitListener(l, maxConnections), httphead.Options{
 			Now: a.opts.Clock.Now, Refused: a.refusedHead(component),
 		})
-		go func() {
-			if err := s.http.Serve(strict); !errors.Is(err, http.ErrServerClosed) {
+		s.strict = append(s.strict, strict)
+		s.serving.Go(func() {
+			if err := s.http.Serve(strict); !errors.Is(err, http.ErrServerClosed) && !s.draining.Load() {
 				select {
 				case a.broken <- failure(ExitUnavailable, "%s: %s: %w", s.name, addressOf(l), err):
 				default: // one reason to stop is enough
 				}
 			}
-		}()
+		})
 	}
 }
 
@@ -119,6 +127,7 @@ func (a *App) stopServers() {
 	for _, s := range a.servers {
 		go func() {
 			defer func() { done <- struct{}{} }()
+			s.drain(ctx, a.opts.Clock)
 			if err := s.http.Shutdown(ctx); err != nil && !errors.Is(err, net.ErrClosed) {
 				a.logger.Warn("requests_cut_off", zap.String("listener", s.name), observe.Err(err))
 				_ = s.http.Close() // what is left is cut off on purpose

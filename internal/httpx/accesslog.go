@@ -41,6 +41,8 @@ func (a *accessLog) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer func() {
 		status := rec.status
 		switch {
+		case rec.note.Quiet:
+			return
 		case status == 0 && !returned:
 			status = http.StatusInternalServerError
 		case status == 0:

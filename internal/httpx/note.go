@@ -11,6 +11,8 @@ type Note struct {
 	// Reason is the class of a refusal (auth, queue_full, …), from a small
 	// fixed set; empty for none.
 	Reason string
+	// Quiet keeps the request out of the access log.
+	Quiet bool
 }
 
 // NoteOf returns the note of the request that w answers. It is never nil: when

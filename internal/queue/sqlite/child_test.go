@@ -6,7 +6,6 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"os"
 	"os/exec"
@@ -155,8 +154,8 @@ func (l *ledger) check(t *testing.T, s *Store) {
 }
 
 // run reads what a process says, until enough(line) or its end.
-func (l *ledger) read(r io.Reader, enough func(line string) bool) {
-	for lines := bufio.NewScanner(r); lines.Scan(); {
+func (l *ledger) read(lines *bufio.Scanner, enough func(line string) bool) {
+	for lines.Scan() {
 		if line := lines.Text(); line != "" {
 			l.note(line)
 			if enough(line) {
@@ -184,16 +183,17 @@ func TestKillLosesNothing(t *testing.T) {
 		out, err := cmd.StdoutPipe()
 		must(t, err)
 		must(t, cmd.Start())
+		said := bufio.NewScanner(out) // one for both readings, since it reads ahead
 		promised := 0
-		all.read(out, func(line string) bool {
+		all.read(said, func(line string) bool {
 			if line[0] == '+' {
 				promised++
 			}
 			return promised == 300*(round+1)
 		})
 		must(t, cmd.Process.Kill())
-		all.read(out, func(string) bool { return false }) // what was said before the kill
-		_ = cmd.Wait()                                    // it was killed
+		all.read(said, func(string) bool { return false }) // what was said before the kill
+		_ = cmd.Wait()                                     // it was killed
 		s := open(t, Options{Path: path})
 		all.check(t, s)
 		st, err := s.Stats(t.Context())
@@ -220,7 +220,7 @@ func TestFailedSync(t *testing.T) {
 	out, err := cmd.StdoutPipe()
 	must(t, err)
 	must(t, cmd.Start())
-	all.read(out, func(string) bool { return false })
+	all.read(bufio.NewScanner(out), func(string) bool { return false })
 	err = cmd.Wait()
 	var exit *exec.ExitError
 	if !errors.As(err, &exit) || exit.ExitCode() != exitFailed {

@@ -1,0 +1,89 @@
+package app
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"hookaido/internal/clock"
+	"hookaido/internal/httphead"
+)
+
+// connections counts what a server has open, by state. net/http drops a
+// request that it has read but not yet given to the handler when Shutdown is
+// called; so at a stop we close the listeners, let each connection come to its
+// end by itself, and call Shutdown when there is nothing left to drop.
+type connections struct {
+	mu      sync.Mutex
+	states  map[net.Conn]http.ConnState
+	changed chan struct{} // closed and replaced at each change while draining
+}
+
+// freshTime is how long accepted connections have for sending the first byte
+// once the daemon stops. Their request lies in the kernel already, unless the
+// client only connected.
+const freshTime = 500 * time.Millisecond
+
+// note is the server's ConnState.
+func (c *connections) note(conn net.Conn, state http.ConnState) {
+	httphead.ConnState(conn, state)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch state {
+	case http.StateClosed, http.StateHijacked:
+		delete(c.states, conn)
+	default:
+		c.states[conn] = state
+	}
+	if c.changed != nil {
+		close(c.changed)
+		c.changed = make(chan struct{})
+	}
+}
+
+// wait returns when no connection is in one of the states, or the context or
+// timer ends.
+func (c *connections) wait(ctx context.Context, timer clock.Timer, states ...http.ConnState) {
+	var expired <-chan time.Time
+	if timer != nil {
+		defer timer.Stop()
+		expired = timer.C()
+	}
+	for {
+		c.mu.Lock()
+		if c.changed == nil {
+			c.changed = make(chan struct{})
+		}
+		changed, found := c.changed, false
+		for _, state := range c.states {
+			for _, wanted := range states {
+				found = found || state == wanted
+			}
+		}
+		c.mu.Unlock()
+		if !found {
+			return
+		}
+		select {
+		case <-changed:
+		case <-expired:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// drain stops accepting and waits for the requests that came in.
+func (s *server) drain(ctx context.Context, clk clock.Clock) {
+	s.draining.Store(true)
+	for _, l := range s.strict {
+		_ = l.Close() // nothing more is wanted of it
+	}
+	s.serving.Wait() // what was accepted is counted now
+	s.http.SetKeepAlivesEnabled(false)
+	s.conns.wait(ctx, clk.NewTimer(freshTime), http.StateNew)
+	s.conns.wait(ctx, nil, http.StateActive)
+}
