@@ -8,6 +8,7 @@ PKG        ?= ./...
 # The tools are a module of their own and can't see the tags.
 TOOL       := GOFLAGS= go -C packaging/tools tool -n
 export GOFLAGS := -tags=$(TAGS)
+export CGO_CFLAGS := $(shell packaging/cflags)
 
 .PHONY: help build demo test race lint fuzz gen fresh package reproduce lintian lab bench clean
 
