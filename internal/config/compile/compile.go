@@ -13,6 +13,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"io/fs"
+	"reflect"
 	"slices"
 	"time"
 
@@ -95,7 +96,7 @@ type Options struct {
 // error. Diagnostics are sorted by position.
 func Source(name string, src []byte, opts Options) (*config.Config, []syntax.Diagnostic) {
 	file, faults := syntax.Parse(name, src)
-	c := &compiler{opts: opts, file: file, table: schema.Root(), fields: fieldIndex{}}
+	c := newCompiler(opts, file)
 	c.diags = faults
 	c.cfg = &config.Config{Path: name, Written: map[string]config.Pos{}}
 	sum := sha256.Sum256(src)
@@ -136,11 +137,18 @@ type compiler struct {
 	fields fieldIndex
 	named  map[string]*matcher
 	root   *block
-	routes []*block      // in the order of the file, with cfg.Routes in step
-	blank  *config.Route // what holds for a route that says nothing
-	masks  masks
-	names  names
-	lines  []string // of the file, once they were asked for
+	routes []*block // in the order of the file, with cfg.Routes in step
+	// what was worked out about fields, and what new records begin with
+	records map[recordKey]bool
+	blanks  map[*schema.Directive]reflect.Value
+	masks   masks
+	names   names
+	lines   []string // of the file, once they were asked for
+}
+
+func newCompiler(opts Options, file *syntax.File) *compiler {
+	return &compiler{opts: opts, file: file, table: schema.Root(), fields: fieldIndex{},
+		records: map[recordKey]bool{}, blanks: map[*schema.Directive]reflect.Value{}}
 }
 
 // names are what mistyped ones are compared with, once they were asked for.
@@ -167,7 +175,7 @@ func (c *compiler) explainBraces() {
 		return
 	}
 	stray := c.diags[last]
-	probe := &compiler{opts: c.opts, file: c.file, table: c.table, fields: fieldIndex{}}
+	probe := newCompiler(c.opts, c.file)
 	probe.build(c.table, c.file.Root, syntax.Span{}, mode{})
 	for _, d := range probe.diags {
 		if d.Code == schema.CodeMissingBlock && d.Span.Start.Before(stray.Span.Start) {

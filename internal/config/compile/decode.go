@@ -66,13 +66,10 @@ func (c *compiler) decodeRoutes(s *stmt, channel config.Channel) {
 		}
 		return
 	}
-	if c.blank == nil {
-		c.blank = &config.Route{}
-		c.defaults(s.body.schema, reflect.ValueOf(c.blank).Elem())
-	}
-	route := *c.blank
-	route.Channel, route.Pos = channel, c.pos(s.Args[0].Span)
+	var route config.Route
 	root := reflect.ValueOf(&route).Elem()
+	c.fresh(s.Row, root)
+	route.Channel, route.Pos = channel, c.pos(s.Args[0].Span)
 	good := c.decodeArg(decoding{s, s.Row.Args[0], s.Args[0]}, root, s.Row.Args[0].Field)
 	if !c.decode(s.body, root, inRoute) || !good {
 		s.failed = true

@@ -9,7 +9,6 @@ import (
 	"syscall"
 
 	"hookaido/internal/config"
-	"hookaido/internal/config/schema"
 	"hookaido/internal/config/syntax"
 	"hookaido/internal/secret"
 )
@@ -144,7 +143,8 @@ func hasRaw(cfg *config.Config) bool {
 // error among the diagnostics there is no result.
 func Format(name string, src []byte) ([]byte, []syntax.Diagnostic) {
 	file, faults := syntax.Parse(name, src)
-	c := &compiler{file: file, table: schema.Root(), fields: fieldIndex{}, diags: faults}
+	c := newCompiler(Options{}, file)
+	c.diags = faults
 	if len(faults) == 0 && empty(file.Root) {
 		c.errorAt(CodeEmpty, syntax.Span{Start: syntax.Pos{Line: 1, Column: 1}}, "write at least one route", "the config is empty")
 	}

@@ -13,8 +13,20 @@ func (c *compiler) isRecord(row *schema.Directive, root reflect.Value) bool {
 	if row.Field == "" {
 		return false
 	}
-	t, ok := c.fields.typeOf(root.Type(), row.Field)
-	return ok && c.fields.isRecord(t)
+	key := recordKey{root.Type(), row.Field}
+	known, ok := c.records[key]
+	if !ok {
+		t, exists := c.fields.typeOf(key.of, key.field)
+		known = exists && c.fields.isRecord(t)
+		c.records[key] = known
+	}
+	return known
+}
+
+// recordKey names a field of a type.
+type recordKey struct {
+	of    reflect.Type
+	field string
 }
 
 // record returns the struct that a statement fills: the field itself, what it
@@ -39,11 +51,22 @@ func (c *compiler) record(s *stmt, root reflect.Value) reflect.Value {
 	return f
 }
 
-// fresh sets what holds for a new record.
+// fresh sets what holds for a new record. It is worked out once for each row
+// and type, and copied from then on.
 func (c *compiler) fresh(row *schema.Directive, root reflect.Value) {
-	c.optionDefaults(row, root)
-	if row.Block != nil {
-		c.defaults(row.Block, root)
+	blank, ok := c.blanks[row]
+	if !ok || blank.Type() != root.Type() {
+		blank = reflect.New(root.Type()).Elem()
+		c.optionDefaults(row, blank)
+		if row.Block != nil {
+			c.defaults(row.Block, blank)
+		}
+		c.blanks[row] = blank
+	}
+	root.Set(blank)
+	if target, ok := root.Addr().Interface().(*config.Target); ok && target.Sign != nil {
+		sign := *target.Sign
+		target.Sign = &sign
 	}
 }
 
