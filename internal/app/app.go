@@ -178,7 +178,7 @@ func (a *App) notify(err error) {
 // tellFailure shows the reason of a failed start in systemctl status. The
 // command line prints it, so the log, which may not exist yet, doesn't.
 func (a *App) tellFailure(err error) {
-	_ = a.notifier.Status(firstLine(err.Error())) // nobody is left to tell
+	_ = a.notifier.Status(summary(err)) // nobody is left to tell
 }
 
 func (a *App) sayHello(cfg *config.Config, warnings []string, more ...string) {

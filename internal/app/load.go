@@ -12,21 +12,32 @@ import (
 )
 
 // configError is a Hookaidofile that does not compile.
-type configError struct {
-	path        string
-	diagnostics []syntax.Diagnostic
-}
+type configError struct{ diagnostics []syntax.Diagnostic }
 
 // Error gives every diagnostic with its line, its caret and its hint.
 func (e *configError) Error() string {
-	return fmt.Sprintf("%s can't be used:\n%s", e.path, strings.TrimSuffix(syntax.Render(e.diagnostics), "\n"))
+	return strings.TrimSuffix(syntax.Render(e.diagnostics), "\n")
+}
+
+// summary is an error in one line, for systemctl status: of a Hookaidofile the
+// first thing that is wrong with it.
+func summary(err error) string {
+	var bad *configError
+	if errors.As(err, &bad) {
+		for _, d := range bad.diagnostics {
+			if d.Severity == syntax.Error {
+				return d.String()
+			}
+		}
+	}
+	return firstLine(err.Error())
 }
 
 // load reads and compiles the Hookaidofile. The warnings are one line each.
 func (a *App) load() (cfg *config.Config, warnings []string, err error) {
 	cfg, diagnostics := compile.File(a.opts.ConfigPath, compile.Options{LookupEnv: a.opts.LookupEnv, ReadFile: compile.ReadFile})
 	if syntax.HasErrors(diagnostics) {
-		return nil, nil, &configError{a.opts.ConfigPath, diagnostics}
+		return nil, nil, &configError{diagnostics}
 	}
 	for _, d := range diagnostics {
 		warnings = append(warnings, d.String())

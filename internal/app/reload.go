@@ -23,9 +23,12 @@ func (a *App) Reload(ctx context.Context) (admin.ReloadResult, error) {
 	a.mu.Lock()
 	a.refused = ""
 	if err != nil {
-		a.refused = firstLine(err.Error())
+		a.refused = summary(err)
 	}
 	a.mu.Unlock()
+	if err != nil {
+		err = refusal(err)
+	}
 	// systemd waits for READY=1 after a refused reload too
 	a.notify(a.notifier.Ready(a.statusLine(ctx)))
 	return result, err
@@ -34,7 +37,7 @@ func (a *App) Reload(ctx context.Context) (admin.ReloadResult, error) {
 func (a *App) reload() (admin.ReloadResult, error) {
 	cfg, warnings, err := a.load()
 	if err != nil {
-		return admin.ReloadResult{}, invalid(err)
+		return admin.ReloadResult{}, err
 	}
 	for _, w := range warnings {
 		a.logger.Warn("config_warning", zap.String("warning", w))
@@ -47,7 +50,7 @@ func (a *App) reload() (admin.ReloadResult, error) {
 	}
 	parts, err := a.prepare(cfg)
 	if err != nil {
-		return admin.ReloadResult{}, invalid(err)
+		return admin.ReloadResult{}, err
 	}
 	a.put(cfg, parts)
 	return admin.ReloadResult{
@@ -57,16 +60,22 @@ func (a *App) reload() (admin.ReloadResult, error) {
 	}, nil
 }
 
-// invalid is the refusal of a Hookaidofile or of a secret that it names.
-func invalid(err error) error {
-	refusal := &admin.ReloadError{Code: admin.CodeConfigInvalid, Detail: err.Error(), Diagnostics: []admin.Diagnostic{}}
+// refusal puts an error into the form for whoever asked for the reload. What
+// isn't a refusal yet is the fault of the Hookaidofile or of a secret that it
+// names.
+func refusal(err error) error {
+	var done *admin.ReloadError
+	if errors.As(err, &done) {
+		return err
+	}
+	refused := &admin.ReloadError{Code: admin.CodeConfigInvalid, Detail: err.Error(), Diagnostics: []admin.Diagnostic{}}
 	var bad *configError
 	if errors.As(err, &bad) {
 		for _, d := range bad.diagnostics {
-			refusal.Diagnostics = append(refusal.Diagnostics, diagnostic(d))
+			refused.Diagnostics = append(refused.Diagnostics, diagnostic(d))
 		}
 	}
-	return refusal
+	return refused
 }
 
 func diagnostic(d syntax.Diagnostic) admin.Diagnostic {
@@ -83,14 +92,14 @@ func (a *App) needsRestart(old, cfg *config.Config) error {
 	if len(changes) == 0 {
 		return nil
 	}
-	refusal := &admin.ReloadError{Code: admin.CodeRestartRequired, Diagnostics: []admin.Diagnostic{}}
+	refused := &admin.ReloadError{Code: admin.CodeRestartRequired, Diagnostics: []admin.Diagnostic{}}
 	var lines []string
 	sockets := false
 	for _, c := range changes {
 		message := c.Directive + " changes only with a restart"
 		lines = append(lines, fmt.Sprintf("%s: error: %s", c.Pos, message))
 		sockets = sockets || a.inherited && strings.HasSuffix(c.Directive, ".listen")
-		refusal.Diagnostics = append(refusal.Diagnostics, admin.Diagnostic{
+		refused.Diagnostics = append(refused.Diagnostics, admin.Diagnostic{
 			File: c.Pos.File, Line: c.Pos.Line, Column: c.Pos.Column, Severity: "error", Message: message,
 			Hint: "systemctl restart hookaido",
 		})
@@ -100,8 +109,8 @@ func (a *App) needsRestart(old, cfg *config.Config) error {
 		hint += "\nhint: addresses are those of the socket units; change them with: systemctl edit hookaido-ingress.socket" +
 			" (or -pull, -admin), then: systemctl stop hookaido-ingress.socket; systemctl restart hookaido"
 	}
-	refusal.Detail = strings.Join(append(lines, hint), "\n")
-	return refusal
+	refused.Detail = strings.Join(append(lines, hint), "\n")
+	return refused
 }
 
 // reloadFor reloads because of a trigger other than the admin API.
