@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -96,4 +97,41 @@ func FuzzParseEnvelope(f *testing.F) {
 			t.Fatalf("a parsed envelope does not survive a round trip: %v, %v", again, err)
 		}
 	})
+}
+
+func TestIDs(t *testing.T) {
+	for _, n := range []uint64{0, 1, 0x0123456789abcdef, 1<<64 - 1} {
+		id := FormatID(LeasePrefix, n)
+		if got, ok := ParseID(LeasePrefix, id); !ok || got != n || len(id) != len(LeasePrefix)+16 {
+			t.Errorf("%#x became %q and then %#x, %v", n, id, got, ok)
+		}
+	}
+	for _, bad := range []string{"", "lease_", "lease_00000000000000001", "lease_000000000000000", "lease_000000000000000A", "evt_0000000000000001"} {
+		if n, ok := ParseID(LeasePrefix, bad); ok {
+			t.Errorf("ParseID(%q) = %#x", bad, n)
+		}
+	}
+}
+
+func TestInstantsDoNotWrap(t *testing.T) {
+	for _, test := range []struct {
+		at   int64
+		d    time.Duration
+		want int64
+	}{
+		{5, 7, 12}, {5, -7, -2}, {Never - 3, 10, Never - 1}, {Never - 1, 1, Never - 1}, {Dawn + 1, -5, Dawn}, {0, 1<<63 - 1, Never - 1},
+	} {
+		if got := Later(test.at, test.d); got != test.want {
+			t.Errorf("Later(%d, %d) = %d, want %d", test.at, test.d, got, test.want)
+		}
+	}
+	if got := Nanos(time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)); got != Never-1 {
+		t.Errorf("the year 9999 is %d", got)
+	}
+	if got := Nanos(time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC)); got != Dawn {
+		t.Errorf("the year 1 is %d", got)
+	}
+	if at := time.Unix(1764000000, 5); Nanos(at) != at.UnixNano() {
+		t.Errorf("%v is %d", at, Nanos(at))
+	}
 }

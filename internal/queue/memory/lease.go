@@ -132,7 +132,7 @@ func (s *Store) take(r *route, req queue.DequeueRequest, now int64) []queue.Leas
 		if len(leases) > 0 && bytes > queue.MaxBatchBytes {
 			break
 		}
-		leases = append(leases, s.lease(it, later(now, req.TTL)))
+		leases = append(leases, s.lease(it, queue.Later(now, req.TTL)))
 	}
 	return leases
 }

@@ -38,7 +38,7 @@ func (s *Store) Extend(ctx context.Context, r queue.ExtendRequest) error {
 	if err != nil {
 		return err
 	}
-	it.until = later(it.until, r.By)
+	it.until = queue.Later(it.until, r.By)
 	s.leases.fix(it)
 	return nil
 }
@@ -71,6 +71,6 @@ func (s *Store) settle(it *item, r queue.SettleRequest, now int64) {
 		it.state, it.reason = queue.StateDead, r.Reason
 		it.lane.dead++
 	case queue.Nack:
-		s.enqueue(it, later(now, max(0, r.Delay)))
+		s.enqueue(it, queue.Later(now, max(0, r.Delay)))
 	}
 }

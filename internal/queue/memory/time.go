@@ -1,14 +1,14 @@
 package memory
 
 import (
-	"math"
 	"time"
 
 	"hookaido/internal/clock"
+	"hookaido/internal/queue"
 )
 
 const (
-	never = math.MaxInt64
+	never = queue.Never
 	// longest bounds a timer: further deadlines are looked at again then.
 	longest = 24 * time.Hour
 	// step is the smallest difference between wall and monotonic time that
@@ -43,35 +43,11 @@ func (l *timeline) now() int64 {
 }
 
 // at returns the point of the line for a wall time.
-func (l *timeline) at(t time.Time) int64 { return later(nanos(t), time.Duration(-l.skew)) }
+func (l *timeline) at(t time.Time) int64 { return queue.Later(queue.Nanos(t), time.Duration(-l.skew)) }
 
 // wall returns the wall time for a point of the line.
 func (l *timeline) wall(at int64) time.Time {
-	return time.Unix(0, later(at, time.Duration(l.skew))).UTC()
-}
-
-// nanos returns the Unix time of t, limited to what 64 bits can hold.
-func nanos(t time.Time) int64 {
-	switch year := t.Year(); {
-	case year > 2261:
-		return never - 1
-	case year < 1678:
-		return math.MinInt64
-	}
-	return t.UnixNano()
-}
-
-// later returns the point d after at. It stops short of never instead of
-// wrapping around, so that a huge delay is not an instant one.
-func later(at int64, d time.Duration) int64 {
-	sum := at + int64(d)
-	switch {
-	case d > 0 && (sum < at || sum == never):
-		return never - 1
-	case d < 0 && sum > at:
-		return math.MinInt64
-	}
-	return sum
+	return time.Unix(0, queue.Later(at, time.Duration(l.skew))).UTC()
 }
 
 // durationUntil returns how long a timer set at now for the point at may run.

@@ -35,7 +35,7 @@ type claimBatch struct {
 }
 
 func (b *claimBatch) add(c queue.Claim) {
-	until := nanos(c.Until)
+	until := queue.Nanos(c.Until)
 	if b.keys == nil {
 		b.keys = map[[16]byte]int64{}
 	}

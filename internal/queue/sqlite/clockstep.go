@@ -22,7 +22,7 @@ const (
 func readClock(c clock.Clock) (now, offset int64) {
 	for {
 		before := c.Monotonic()
-		now = nanos(c.Now())
+		now = queue.Nanos(c.Now())
 		// a process that was stopped in between must not see a step
 		if c.Monotonic()-before < clockBlur {
 			return now, now - int64(before)

@@ -169,11 +169,11 @@ func (w *writer) add(m *queue.NewMessage, envelope []byte) error {
 		return err
 	}
 	r := row{
-		seq: w.nextSeq, lane: ln.id, received: nanos(m.ReceivedAt), chosen: m.ID,
+		seq: w.nextSeq, lane: ln.id, received: queue.Nanos(m.ReceivedAt), chosen: m.ID,
 		envelope: envelope, payload: m.Payload,
 	}
 	if r.due = r.received; !m.Due.IsZero() {
-		r.due = nanos(m.Due)
+		r.due = queue.Nanos(m.Due)
 	}
 	if r.payload == nil {
 		r.payload = []byte{}

@@ -164,7 +164,7 @@ func (o *leaseOp) apply(w *writer) error {
 	if err != nil {
 		return err
 	}
-	until := later(w.now, o.request.TTL)
+	until := queue.Later(w.now, o.request.TTL)
 	for i := range rows {
 		if err := w.lease(&rows[i], until); err != nil {
 			return err

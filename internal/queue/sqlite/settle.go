@@ -110,7 +110,7 @@ func (o *settleOp) release(w *writer, h held) error {
 		w.lanes.move(h.lane, queue.StateLeased, queue.StateDead)
 		return w.sql.bury.run(w.now, o.request.Reason, h.seq)
 	}
-	due := later(w.now, max(0, o.request.Delay))
+	due := queue.Later(w.now, max(0, o.request.Delay))
 	w.requeued(h.lane, h.seq, due)
 	return w.sql.requeue.run(due, int64(0), h.seq)
 }
@@ -165,5 +165,5 @@ func (o *extendOp) apply(w *writer) error {
 		return err
 	}
 	w.tx.wrote = true
-	return w.sql.extend.run(later(h.due, o.request.By), h.seq)
+	return w.sql.extend.run(queue.Later(h.due, o.request.By), h.seq)
 }

@@ -57,7 +57,7 @@ func (s *Store) process(batch []operation) {
 		w.answer(batch, batch[0].apply(w))
 		return
 	}
-	w.now = nanos(s.clock.Now())
+	w.now = queue.Nanos(s.clock.Now())
 	err := w.followClock()
 	if err == nil {
 		err = w.attempt(batch, false)
