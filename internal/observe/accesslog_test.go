@@ -249,17 +249,6 @@ func TestRefusalsOfTheJournalAreSampled(t *testing.T) {
 	must(t, a.Close())
 }
 
-func TestLogHasNoGarbage(t *testing.T) {
-	if raceEnabled {
-		t.Skip("pools drop items under the race detector")
-	}
-	a, _ := fileLog(t, AccessOptions{Clock: clock.System{}})
-	line := sample()
-	if n := testing.AllocsPerRun(2000, func() { a.Log(line) }); n > 1 {
-		t.Errorf("%v allocations a line", n)
-	}
-}
-
 func BenchmarkEncode(b *testing.B) {
 	line, buf := sample(), make([]byte, 0, 1024)
 	for name, form := range map[string]lineForm{"json": jsonForm{}, "journal": journalForm{}} {
