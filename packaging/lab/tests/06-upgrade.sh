@@ -31,7 +31,7 @@ succeeds "every 202 is in the queue" /lab/pkg/load drain -url $pull -token-file 
 printf '  queue: %s\n' "$output"
 has "the edited Hookaidofile is kept" "$(cat $config)" 'an edit of the operator'
 has "the edited environment is kept" "$(cat /etc/default/hookaido)" 'LOG_LEVEL=warn'
-is "the secret is the same" "$(cat $secrets/github-webhook)" "$secret"
+succeeds "the secret is the same" test "$(cat $secrets/github-webhook)" = "$secret"
 
 # {enabled, disabled, masked} × {running, stopped}: the state after is the state before.
 version=hookaido.deb
