@@ -144,7 +144,9 @@ func (a *App) serve(ctx context.Context) error {
 		case <-a.triggers.changed:
 			a.reloadFor(ctx, "watch")
 		case <-tick.C():
-			a.notify(a.notifier.Status(a.statusLine(ctx)))
+			if a.notifier.Enabled() {
+				a.notify(a.notifier.Status(a.statusLine(ctx)))
+			}
 			tick.Reset(systemd.StatusInterval)
 		}
 	}
@@ -154,11 +156,10 @@ func (a *App) serve(ctx context.Context) error {
 // that probes and senders hear of it before the connection goes away.
 const failedGrace = 2 * time.Second
 
-// storeFailed lets everyone hear that the store is gone, then gives the reason
-// for leaving.
+// storeFailed lets everyone hear that the store is gone, which the store has
+// logged, then gives the reason for leaving.
 func (a *App) storeFailed(ctx context.Context) error {
 	err := a.store.Err()
-	a.logger.Error("queue_failed", observe.Err(err), zap.String("effect", "leaving, to start again on the recovered database"))
 	a.notify(a.notifier.Status("queue failed: " + err.Error()))
 	t := a.opts.Clock.NewTimer(failedGrace)
 	defer t.Stop()

@@ -1,7 +1,6 @@
 package app
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"net/http"
@@ -38,7 +37,6 @@ func prepare(t *testing.T, config string) *running {
 		LogLevel:       "error",
 		Version:        "test",
 		Clock:          clock.System{},
-		Stderr:         &bytes.Buffer{},
 		LookupEnv:      func(string) (string, bool) { return "", false },
 	}}
 	r.write(config)

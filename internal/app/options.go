@@ -10,7 +10,6 @@ package app
 
 import (
 	"fmt"
-	"io"
 
 	"hookaido/internal/clock"
 )
@@ -34,8 +33,6 @@ type Options struct {
 	// Version is the version of the binary.
 	Version string
 	Clock   clock.Clock
-	// Stderr gets what has to be said before there is a log.
-	Stderr io.Writer
 	// LookupEnv looks up environment variables, as os.LookupEnv.
 	LookupEnv func(string) (string, bool)
 }

@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -99,5 +98,5 @@ func answers(ctx context.Context, addr net.Addr) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(res.Body.Close())
+	return res.Body.Close()
 }

@@ -75,7 +75,6 @@ func (p *program) runOptions(cmd *cobra.Command) (app.Options, error) {
 		Watch:          watch,
 		Version:        p.Build.Version,
 		Clock:          clock.System{},
-		Stderr:         p.Stderr,
 		LookupEnv:      lookup,
 	}, nil
 }
