@@ -97,6 +97,7 @@ func wakeCases() []contractCase {
 		}},
 		{name: "by a message that comes due", run: wokenByDue},
 		{name: "by a message that was enqueued while it waits and comes due", run: wokenByDueWhileWaiting},
+		{name: "by a message that is due beyond the reach of a timer", run: wokenByFarDue},
 		{name: "by the end of a nack's delay", run: func(r *rig) {
 			r.put("1")
 			l := r.lease(time.Minute)
@@ -202,6 +203,20 @@ func wokenByDueWhileWaiting(r *rig) {
 	c = r.await(time.Hour)
 	r.pass(10 * time.Second)
 	c.wantPayloads("20s")
+}
+
+// An engine's timer may reach less far than a message is due.
+func wokenByFarDue(r *rig) {
+	m := r.message(routeA, "far")
+	m.Due = start().Add(30 * time.Hour)
+	r.enqueue(m)
+	c := r.await(48 * time.Hour)
+	r.pass(24 * time.Hour)
+	c.wantWaiting()
+	r.pass(6*time.Hour - 1)
+	c.wantWaiting()
+	r.pass(1)
+	c.wantPayloads("far")
 }
 
 func wokenTogether(r *rig) {

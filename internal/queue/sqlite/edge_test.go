@@ -32,47 +32,6 @@ func TestFarLeaseSurvivesAClockStep(t *testing.T) {
 	}
 }
 
-// A timer reaches no further than a day; a message that is due later must wake
-// its consumer all the same.
-func TestFarMessageWakesItsConsumer(t *testing.T) {
-	m := clock.NewManual(time.Date(2026, 11, 25, 0, 0, 0, 0, time.UTC))
-	s := open(t, Options{Clock: m})
-	far := message("/a", "x")
-	far.ReceivedAt, far.Due = m.Now(), m.Now().Add(30*time.Hour)
-	enqueue(t, s, far)
-	got := make(chan int, 1)
-	go func() {
-		leased, err := s.Dequeue(t.Context(), queue.DequeueRequest{Route: "/a", Max: 1, TTL: time.Minute, Wait: 48 * time.Hour})
-		if err != nil {
-			t.Error(err)
-		}
-		got <- len(leased)
-	}()
-	soon(t, "the consumer waits", func() { m.AwaitTimers(2) })
-	m.Advance(24 * time.Hour)
-	soon(t, "the timer is set anew", func() { m.AwaitTimers(2) })
-	m.Advance(6 * time.Hour)
-	soon(t, "the consumer is served", func() {
-		if n := <-got; n != 1 {
-			t.Errorf("the consumer got %d messages", n)
-		}
-	})
-}
-
-// soon fails if f doesn't return in a while.
-func soon(t *testing.T, what string, f func()) {
-	t.Helper()
-	done := make(chan struct{})
-	go func() { defer close(done); f() }()
-	limit := clock.System{}.NewTimer(20 * time.Second)
-	defer limit.Stop()
-	select {
-	case <-done:
-	case <-limit.C():
-		t.Fatalf("not yet: %s", what)
-	}
-}
-
 // C47: removing the lock file doesn't let a second process in.
 func TestLockFileRemoved(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "queue.db")
