@@ -14,18 +14,21 @@ var mayImport = map[string][]string{
 
 	"cli": {"app", "client", "admin", "config", "config/compile", "config/schema", "config/syntax", "observe", "systemd", "clock", "secret"},
 	"app": {
-		"client", "ingress", "pullapi", "adminapi", "admin", "pull", "route", "auth", "auth/hmac", "limit",
+		"client", "ingress", "handshake", "peer", "tlsconf", "pullapi", "adminapi", "admin", "pull", "route", "auth", "auth/hmac", "limit",
 		"httpx", "httphead", "systemd", "observe", "config/compile", "config/schema", "config/syntax", "config",
 		"secret", "queue/sqlite", "queue/memory", "queue", "clock",
 	},
 	"client":   {"admin"},
-	"ingress":  {"route", "auth", "auth/hmac", "limit", "httpx", "queue", "config", "clock"},
+	"ingress":  {"route", "auth", "auth/hmac", "handshake", "peer", "limit", "httpx", "httphead", "queue", "config", "clock"},
 	"pullapi":  {"pull", "httpx", "queue", "clock"},
 	"adminapi": {"admin", "auth", "httpx", "clock"},
 	"pull":     {"queue", "auth", "config", "clock"},
 	"admin":    {"queue", "config", "clock"},
 	"route":    {"config"},
 
+	"handshake": {"secret", "clock"},
+	"peer":      {},
+	"tlsconf":   {"config", "secret", "clock"},
 	"auth":      {"secret", "clock"},
 	"auth/hmac": {"secret", "clock", "config", "queue"},
 	"limit":     {"clock"},
