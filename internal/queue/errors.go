@@ -18,7 +18,8 @@ var (
 	// is in the queue already. Nothing was stored.
 	ErrDuplicateID = errors.New("a message with this id exists")
 	// ErrClaimed is returned by Enqueue when a claim is taken: the request is a
-	// replay. Nothing was stored.
+	// replay. Nothing was stored. Engines return it as a [*ClaimedError], which
+	// tells the claim.
 	ErrClaimed = errors.New("claimed before")
 	// ErrLeaseNotFound means that no message is held under the lease: it never
 	// existed, was settled, or was replaced by a later one.
@@ -29,6 +30,20 @@ var (
 	// ErrClosed is returned by every operation after Close.
 	ErrClosed = errors.New("the queue is closed")
 )
+
+// ClaimedError is an [ErrClaimed] that names the claim.
+type ClaimedError struct {
+	// Index is the place in [Batch].Claims of the first claim that is taken.
+	Index int
+}
+
+// Error implements error.
+func (e *ClaimedError) Error() string {
+	return fmt.Sprintf("claim %d of the batch: %v", e.Index, ErrClaimed)
+}
+
+// Unwrap returns [ErrClaimed].
+func (e *ClaimedError) Unwrap() error { return ErrClaimed }
 
 // UnavailableError means that the store could not commit. Nothing of the
 // operation can be relied on; the caller answers 503.

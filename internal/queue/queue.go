@@ -38,7 +38,8 @@ type Batch struct {
 	// Messages holds at least one, for a fan-out one per target.
 	Messages []NewMessage
 	// Claims are made together with the insert. If one of them is taken
-	// already, nothing is stored and the error is [ErrClaimed].
+	// already, nothing is stored and the error is a [*ClaimedError], for the
+	// first of those taken.
 	Claims []Claim
 }
 

@@ -40,9 +40,9 @@ func (s *Store) Enqueue(ctx context.Context, b queue.Batch) ([]string, error) {
 }
 
 func (s *Store) checkBatch(b queue.Batch) error {
-	for _, c := range b.Claims {
-		if _, ok := s.claims.until[c.Key]; ok {
-			return queue.ErrClaimed
+	for i := range b.Claims {
+		if _, ok := s.claims.until[b.Claims[i].Key]; ok {
+			return &queue.ClaimedError{Index: i}
 		}
 	}
 	for i := range b.Messages {

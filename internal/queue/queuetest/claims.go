@@ -1,6 +1,7 @@
 package queuetest
 
 import (
+	"errors"
 	"time"
 
 	"hookaido/internal/queue"
@@ -26,6 +27,16 @@ func (r *rig) accepted(b queue.Batch) {
 	}
 }
 
+// claimedAt enqueues one batch, which must fail for the claim at that place.
+func (r *rig) claimedAt(index int, b queue.Batch) {
+	r.Helper()
+	ids, err := r.queue.Enqueue(r.Context(), b)
+	var taken *queue.ClaimedError
+	if !errors.As(err, &taken) || !errors.Is(err, queue.ErrClaimed) || taken.Index != index || len(ids) != 0 {
+		r.Fatalf("Enqueue = %v, %v; want the claim at %d to be taken", ids, err, index)
+	}
+}
+
 func claimCases() []contractCase {
 	return []contractCase{
 		{name: "a claim is made once", run: func(r *rig) {
@@ -41,6 +52,14 @@ func claimCases() []contractCase {
 			r.accepted(r.claimed("3", 2))
 			r.accepted(r.claimed("4", 3))
 			r.wantPayloads("1", "3", "4")
+		}},
+		{name: "the error names the first claim that is taken", run: func(r *rig) {
+			r.accepted(r.claimed("1", 1, 2))
+			r.claimedAt(0, r.claimed("2", 1))
+			r.claimedAt(0, r.claimed("3", 2, 1))
+			r.claimedAt(2, r.claimed("4", 3, 4, 2, 1))
+			r.accepted(r.claimed("5", 3, 4))
+			r.wantPayloads("1", "5")
 		}},
 		{name: "a claim outlives its message", run: func(r *rig) {
 			r.accepted(r.claimed("1", 1))

@@ -32,6 +32,7 @@ func reopenCases() []contractCase {
 			r.accepted(r.claimed("1", 1))
 			r.reopen(time.Hour - 1)
 			r.refused(queue.ErrClaimed, r.claimed("2", 1))
+			r.claimedAt(1, r.claimed("2", 2, 1))
 			r.reopen(2)
 			r.accepted(r.claimed("3", 1))
 		}},

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"bufio"
 	"context"
+	"crypto/rand"
 	"database/sql/driver"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -74,7 +76,10 @@ func produce(ctx context.Context, s *Store, n int, say func(string, ...any)) {
 	for ; n > 0 && s.Err() == nil; n-- {
 		m := message("/a", strings.Repeat("x", 1000))
 		m.ReceivedAt = s.clock.Now()
-		ids, err := s.Enqueue(ctx, queue.Batch{Messages: []queue.NewMessage{m}})
+		claim := queue.Claim{Until: m.ReceivedAt.Add(time.Hour)}
+		_, _ = rand.Read(claim.Key[:]) // never fails
+		copy(m.Payload, claim.Key[:])  // for check
+		ids, err := s.Enqueue(ctx, queue.Batch{Messages: []queue.NewMessage{m}, Claims: []queue.Claim{claim}})
 		if err != nil {
 			say("! %v", err)
 			continue
@@ -140,6 +145,7 @@ func (l *ledger) check(t *testing.T, s *Store) {
 		return nil
 	}))
 	s.keeper.c.drop(st)
+	l.checkClaims(t, s)
 	for id := range l.stored {
 		if !there[id] && !l.acking[id] {
 			t.Errorf("%s was promised to be stored, and is lost", id)
@@ -153,7 +159,27 @@ func (l *ledger) check(t *testing.T, s *Store) {
 	checkCounters(t, s)
 }
 
-// run reads what a process says, until enough(line) or its end.
+// checkClaims makes sure that messages and their claims were committed together:
+// no message without its claim, no claim whose message never was.
+func (l *ledger) checkClaims(t *testing.T, s *Store) {
+	t.Helper()
+	st, err := s.keeper.c.prepare("SELECT payload FROM body")
+	must(t, err)
+	there := 0
+	must(t, st.each(func(v []driver.Value) error {
+		there++
+		if _, ok := s.w.claims.until[[16]byte(v[0].([]byte))]; !ok {
+			t.Error("a message is there without its claim")
+		}
+		return nil
+	}))
+	s.keeper.c.drop(st)
+	if n := len(s.w.claims.until); n < there || n > there+len(l.acking) {
+		t.Errorf("%d claims, for %d messages and at most %d that were acked", n, there, len(l.acking))
+	}
+}
+
+// read reads what a process says, until enough(line) or its end.
 func (l *ledger) read(lines *bufio.Scanner, enough func(line string) bool) {
 	for lines.Scan() {
 		if line := lines.Text(); line != "" {
@@ -226,7 +252,8 @@ func TestFailedSync(t *testing.T) {
 	if !errors.As(err, &exit) || exit.ExitCode() != exitFailed {
 		t.Fatalf("the process ended with %v, want exit code %d; it said %q", err, exitFailed, all.other)
 	}
-	last := all.other[len(all.other)-1]
+	// others may still speak after the one that saw the store fail
+	last := all.other[slices.IndexFunc(all.other, func(line string) bool { return strings.HasPrefix(line, "failed") })]
 	if !strings.Contains(last, "I/O error") || !strings.Contains(last, "then the queue is unavailable") ||
 		!strings.Contains(last, "close <nil>") {
 		t.Errorf("the process said at last: %q", last)

@@ -98,9 +98,9 @@ func (o *enqueueOp) admit(w *writer) (drop int, err error) {
 		o.err = queue.ErrDiskFull
 		return 0, nil
 	}
-	for _, c := range o.batch.Claims {
-		if w.claimed(c.Key) {
-			o.err = queue.ErrClaimed
+	for i := range o.batch.Claims {
+		if w.claimed(o.batch.Claims[i].Key) {
+			o.err = &queue.ClaimedError{Index: i}
 			return 0, nil
 		}
 	}
