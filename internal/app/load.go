@@ -82,6 +82,19 @@ func (s secrets) of(refs []config.SecretRef) []secret.Value {
 	return values
 }
 
+// pool gives the versions that names list, with their times of validity.
+func (s secrets) pool(cfg *config.Config, names []config.SecretName) secret.Pool {
+	var versions []secret.Version
+	for _, name := range names {
+		for i := range cfg.Secrets {
+			if e := &cfg.Secrets[i]; e.ID == name.ID {
+				versions = append(versions, secret.Version{ID: e.ID, Value: s[e.Value.Ref], From: e.ValidFrom, Until: e.ValidUntil})
+			}
+		}
+	}
+	return secret.NewPool(versions...)
+}
+
 func firstLine(text string) string {
 	line, _, _ := strings.Cut(text, "\n")
 	return line

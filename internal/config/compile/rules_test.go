@@ -21,7 +21,7 @@ func TestStrictRefuses(t *testing.T) {
 	for _, line := range []string{
 		"ingress { tls { cert_file /c key_file /k } }", "ingress { listen :1 listen :2 }", "ingress { listen unix:/x }",
 		"ingress { trusted_proxies 10.0.0.1 }", "ingress { rate_limit { rps 1 } }", "queue_retention { max_age 1d }",
-		"observability { metrics off }", "observability { tracing off }", "@m { method PUT }", "secrets { }",
+		"observability { metrics off }", "observability { tracing off }", "@m { method PUT }", "secrets { secret a { runtime on } }",
 		"defaults { publish_policy { } }", "defaults { egress { proxy off } }", "defaults { adaptive_backpressure { } }",
 		"/b { match { method PUT } pull { path /b } }", "/b { auth hmac { provider svix secret env:K } pull { path /b } }",
 		"/b { queue { backend postgres } pull { path /b } }", "/b { deliver https://a.example/in { } }", "/b { respond 200 pull { path /b } }",

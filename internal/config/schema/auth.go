@@ -54,7 +54,7 @@ func hmacBlock() *Block {
 				"`generic` is a way of signing that the directives below describe.", Example: "provider github"},
 		{Name: "secret", Args: []Arg{{Name: "REF", Kind: secretKind()}}, List: true, Repeat: true, Field: "auth_hmac.secret",
 			Help: "Secrets, any one of which may verify; for providers that sign with a private key, their public key.", Example: "secret env:KEY_NEW env:KEY_OLD"},
-		{Name: "secret_ref", Args: []Arg{{Name: "ID", Kind: secretIDKind()}}, List: true, Repeat: true, Field: "auth_hmac.secret_ref", Later: true,
+		{Name: "secret_ref", Args: []Arg{{Name: "ID", Kind: secretIDKind()}}, List: true, Repeat: true, Field: "auth_hmac.secret_ref",
 			Help: "Secrets of the block `secrets`, any valid one of which may verify.", Example: "secret_ref month-07 month-08"},
 		header("signature_header", "X-Signature", "Header with the signature."),
 		header("timestamp_header", "X-Timestamp", "Header with the time, in Unix seconds unless `timestamp_unit` says otherwise."),

@@ -10,7 +10,7 @@ func secretsRow() *Directive {
 			Help: "First moment of validity.", Example: "valid_from 2026-01-01T00:00:00Z"},
 		{Name: "valid_until", DefaultHelp: "no end", Args: []Arg{{Name: "TIME", Kind: timeKind()}}, Field: "secret.valid_until",
 			Help: "First moment after the validity.", Example: "valid_until 2026-07-01T00:00:00Z"},
-		{Name: "runtime", Args: []Arg{{Name: "BOOL", Kind: boolKind()}}, Default: "off", Field: "secret.runtime",
+		{Name: "runtime", Args: []Arg{{Name: "BOOL", Kind: boolKind().runningOff()}}, Default: "off", Field: "secret.runtime",
 			Help: "Allows the admin API to add versions.", Example: "runtime on"},
 		{Name: "max_versions", Args: []Arg{{Name: "N", Kind: intKind(1, maxInt)}}, Default: "32", Field: "secret.max_versions",
 			Help: "How many versions the admin API may add; only with `runtime on`.", Example: "max_versions 6"},
@@ -20,7 +20,7 @@ func secretsRow() *Directive {
 			Args: []Arg{{Name: "ID", Kind: textKind("id"), Field: "secret.id"}},
 			Help: "A version of a secret with an id of its own.", Example: "secret a { value env:KEY_A valid_from 2026-01-01T00:00:00Z }"},
 	}}
-	return &Directive{Name: "secrets", Form: Braces, Block: block, Later: true,
+	return &Directive{Name: "secrets", Form: Braces, Block: block,
 		Help:    "Secrets with a name and a time of validity, for rotation.",
 		Example: "secrets { secret month-07 { value env:K7 valid_from 2026-07-01T00:00:00Z } }"}
 }
