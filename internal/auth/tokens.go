@@ -1,16 +1,21 @@
-// Package auth decides who may call an API. It has the bearer tokens of the
-// pull and admin APIs; auth/hmac has the signatures of webhooks.
+// Package auth decides who may call. [Tokens] are the bearer tokens of the pull
+// and admin APIs and of routes, [Basic] has users with passwords, and [Forward]
+// asks another service; auth/hmac has the signatures of webhooks.
+//
+// Basic and Tokens need the head of a request alone and belong before its body
+// is read; Forward needs the body. All of them fail closed: what can't be
+// decided is never allowed, and the zero verdict is a refusal.
 package auth
 
 import (
 	"net/http"
-	"strings"
 
 	"hookaido/internal/secret"
 )
 
 // Tokens is a list of bearer tokens, any of which opens the door (RFC 6750,
-// section 2.1). It is immutable and safe for concurrent use.
+// section 2.1), be it that of an API or of a route. It is immutable and safe
+// for concurrent use.
 type Tokens struct{ allowed []secret.Value }
 
 // NewTokens makes a list of tokens. Empty values are left out, because they
@@ -36,10 +41,10 @@ func (t *Tokens) Allow(r *http.Request) bool { return t.AllowHeader(r.Header["Au
 // is compared, each in constant time, so that the time taken tells nothing
 // about them.
 func (t *Tokens) AllowHeader(values []string) bool {
-	if t == nil || len(values) != 1 {
+	if t == nil {
 		return false
 	}
-	credential, ok := bearer(values[0])
+	credential, ok := credentialOf(values, "bearer")
 	if !ok {
 		return false
 	}
@@ -51,19 +56,4 @@ func (t *Tokens) AllowHeader(values []string) bool {
 		}
 	}
 	return allowed
-}
-
-// bearer returns the credential of a header value. Scheme names are
-// case-insensitive (RFC 9110, section 11.1).
-func bearer(value string) (string, bool) {
-	const scheme = "bearer"
-	value = strings.Trim(value, " \t")
-	if len(value) <= len(scheme) || !strings.EqualFold(value[:len(scheme)], scheme) {
-		return "", false
-	}
-	if c := value[len(scheme)]; c != ' ' && c != '\t' {
-		return "", false
-	}
-	credential := strings.Trim(value[len(scheme):], " \t")
-	return credential, credential != ""
 }
