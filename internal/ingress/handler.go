@@ -22,6 +22,7 @@ import (
 	"hookaido/internal/auth/hmac"
 	"hookaido/internal/clock"
 	"hookaido/internal/httpx"
+	"hookaido/internal/peer"
 	"hookaido/internal/queue"
 	"hookaido/internal/route"
 )
@@ -116,7 +117,7 @@ type exchange struct {
 
 // run takes the request through the steps and returns the first refusal.
 func (x *exchange) run(s *Snapshot) *refusal {
-	x.match = s.table.Match(x.r)
+	x.match = s.table.Match(x.r, peer.Proxies{}.Client(x.r.RemoteAddr, x.r.Header))
 	if x.match.Outcome != route.Found {
 		return noRoute(&x.match)
 	}

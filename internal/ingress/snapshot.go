@@ -27,10 +27,10 @@ type Snapshot struct {
 // the slice.
 func NewSnapshot(routes []Route) *Snapshot {
 	s := &Snapshot{routes: routes}
-	rules := make([]config.Route, len(routes))
+	rules := make([]route.Rule, len(routes))
 	for i := range routes {
-		rules[i] = routes[i].Config
-		s.maxBody = max(s.maxBody, rules[i].MaxBody)
+		rules[i].Route = &routes[i].Config
+		s.maxBody = max(s.maxBody, routes[i].Config.MaxBody)
 	}
 	s.table = route.New(rules)
 	return s

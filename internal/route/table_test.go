@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -12,11 +13,11 @@ import (
 )
 
 func table(paths ...string) *Table {
-	routes := make([]config.Route, len(paths))
+	rules := make([]Rule, len(paths))
 	for i, p := range paths {
-		routes[i].Path = p
+		rules[i].Route = &config.Route{Path: p}
 	}
-	return New(routes)
+	return New(rules)
 }
 
 // request reads a request with the given target from the wire, so that the
@@ -59,7 +60,7 @@ func TestMatchFirstFromTheTop(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.routes+" "+test.path, func(t *testing.T) {
-			m := table(strings.Fields(test.routes)...).Match(request(t, "POST", test.path))
+			m := table(strings.Fields(test.routes)...).Match(request(t, "POST", test.path), netip.Addr{})
 			switch {
 			case test.want < 0 && m.Outcome != NotFound:
 				t.Errorf("got %+v, want no route", m)
@@ -107,7 +108,7 @@ func TestMatchPaths(t *testing.T) {
 	routes := table("/open/sub/deep", "/open", "/hmac")
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			m := routes.Match(request(t, "POST", test.target))
+			m := routes.Match(request(t, "POST", test.target), netip.Addr{})
 			want := BadPath
 			if test.path != "" {
 				want = Found
@@ -123,15 +124,15 @@ func TestMatchPaths(t *testing.T) {
 func TestWrongMethod(t *testing.T) {
 	routes := table("/a/b", "/a")
 	for _, method := range []string{"GET", "TRACE", "post", "OPTIONS", "GETT", "PUT"} {
-		m := routes.Match(request(t, method, "/a/b/c"))
+		m := routes.Match(request(t, method, "/a/b/c"), netip.Addr{})
 		if m.Outcome != WrongMethod || !slices.Equal(m.Allow, []string{"POST"}) {
 			t.Errorf("%s: %+v", method, m)
 		}
-		if m := routes.Match(request(t, method, "/x")); m.Outcome != NotFound || m.Allow != nil {
+		if m := routes.Match(request(t, method, "/x"), netip.Addr{}); m.Outcome != NotFound || m.Allow != nil {
 			t.Errorf("%s of a path without route: %+v", method, m)
 		}
 	}
-	if m := routes.Match(request(t, "CONNECT", "evil:443")); m.Outcome != WrongMethod || len(m.Allow) != 1 {
+	if m := routes.Match(request(t, "CONNECT", "evil:443"), netip.Addr{}); m.Outcome != WrongMethod || len(m.Allow) != 1 {
 		t.Errorf("CONNECT: %+v", m)
 	}
 }
@@ -142,10 +143,10 @@ func TestAllowIsTheUnion(t *testing.T) {
 	routes.rules[0].methods = []string{"PUT", "POST"}
 	routes.rules[1].methods = []string{"POST", "DELETE"}
 	routes.rules[2].methods = []string{"PATCH"}
-	if m := routes.Match(request(t, "GET", "/a/b")); !slices.Equal(m.Allow, []string{"PUT", "POST", "DELETE"}) {
+	if m := routes.Match(request(t, "GET", "/a/b"), netip.Addr{}); !slices.Equal(m.Allow, []string{"PUT", "POST", "DELETE"}) {
 		t.Errorf("Allow = %q", m.Allow)
 	}
-	if m := routes.Match(request(t, "DELETE", "/a/b")); m.Outcome != Found || m.Index != 1 {
+	if m := routes.Match(request(t, "DELETE", "/a/b"), netip.Addr{}); m.Outcome != Found || m.Index != 1 {
 		t.Errorf("DELETE: %+v, want the second route", m)
 	}
 }
@@ -163,7 +164,7 @@ func FuzzMatch(f *testing.F) {
 		if err != nil {
 			return
 		}
-		m := routes.Match(r)
+		m := routes.Match(r, netip.Addr{})
 		if m.Outcome == BadPath {
 			return
 		}
@@ -186,7 +187,7 @@ func BenchmarkMatchOf5000(b *testing.B) {
 	r := request(b, "POST", "/webhooks/tenant-4999/github")
 	b.ReportAllocs()
 	for b.Loop() {
-		if m := routes.Match(r); m.Index != 4999 {
+		if m := routes.Match(r, netip.Addr{}); m.Index != 4999 {
 			b.Fatal(m)
 		}
 	}
