@@ -36,8 +36,7 @@ func zoomValidation(h *handshake, _ Request, body []byte) (Answer, Outcome) {
 	payload, _ := members.object("payload")
 	plain := payload.text("plainToken")
 	if !isNonce([]byte(plain)) {
-		return refuse(http.StatusBadRequest, challengeCode,
-			"payload.plainToken must have 1 to "+maxNonceText+" letters, digits and -._+/=")
+		return wrongNonce("payload.plainToken")
 	}
 	return object("plainToken", plain, "encryptedToken", hex.EncodeToString(mac(h.key, plain)))
 }

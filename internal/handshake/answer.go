@@ -19,8 +19,6 @@ const (
 	challengeCode = "handshake_challenge"
 )
 
-const maxNonceText = "512"
-
 // text answers with the value itself.
 func text(value string) (Answer, Outcome) {
 	return Answer{Status: http.StatusOK, ContentType: "text/plain", Body: []byte(value)}, Answered
@@ -50,6 +48,11 @@ func wrongToken() (Answer, Outcome) {
 func wrongChallenge(name string) (Answer, Outcome) {
 	return refuse(http.StatusBadRequest, challengeCode,
 		name+" must be there once and be 1 to "+strconv.Itoa(maxChallenge)+" bytes of UTF-8")
+}
+
+func wrongNonce(name string) (Answer, Outcome) {
+	return refuse(http.StatusBadRequest, challengeCode,
+		name+" must be there once and be 1 to "+strconv.Itoa(maxNonce)+" letters, digits and -._+/=")
 }
 
 // echoable reports whether a text may be sent back.

@@ -85,8 +85,7 @@ func xChallenge(h *handshake, r Request) (Answer, Outcome) {
 	case has == absent:
 		return Answer{}, NotAHandshake
 	case has != once || !isNonce([]byte(token)):
-		return refuse(http.StatusBadRequest, challengeCode,
-			"crc_token must be there once and have at most "+maxNonceText+" letters, digits and -._+/=")
+		return wrongNonce("crc_token")
 	}
 	sum := base64.StdEncoding.EncodeToString(mac(h.key, token))
 	return object("response_token", "sha256="+sum)

@@ -125,7 +125,7 @@ func newHandshake(o Options) (handshake, error) {
 			continue
 		}
 		h := handshake{provider: p, token: o.Token, url: o.URL}
-		if p.token == keyed {
+		if p.use == keyed {
 			h.key = firstKey(o)
 		}
 		return h, h.check()
@@ -145,11 +145,11 @@ func firstKey(o Options) []byte {
 
 func (h *handshake) check() error {
 	switch {
-	case h.token.Len() == 0 && h.provider.token == needed:
+	case h.token.Len() == 0 && h.use == needed:
 		return errors.New("needs the token that you agreed on with the provider: add `token REF`")
-	case h.token.Len() > 0 && h.provider.token == unused:
+	case h.token.Len() > 0 && h.use == unused:
 		return errors.New("has no use for a token: leave it out")
-	case h.provider.token == keyed && len(h.key) == 0:
+	case h.use == keyed && len(h.key) == 0:
 		return errors.New("needs the secret that the provider has for this endpoint: add `token REF`, or the route's `auth hmac`")
 	case h.url == "" && h.needsURL:
 		return errors.New("needs the public address of the route, as the provider has it: add `url URL`")

@@ -20,7 +20,7 @@ type provider struct {
 	name string
 	// method is that of the handshake.
 	method   string
-	token    tokenUse
+	use      tokenUse
 	needsURL bool
 	// several is set if a route may have more than one of them.
 	several bool
@@ -35,13 +35,13 @@ type provider struct {
 func providers() []provider {
 	return []provider{
 		// https://developers.facebook.com/docs/graph-api/webhooks/getting-started
-		{name: "meta", method: http.MethodGet, token: needed, several: true, early: metaChallenge},
+		{name: "meta", method: http.MethodGet, use: needed, several: true, early: metaChallenge},
 		// https://learn.microsoft.com/graph/change-notifications-delivery-webhooks
 		{name: "microsoft-graph", method: http.MethodPost, early: graphValidation},
 		// https://docs.slack.dev/reference/events/url_verification
-		{name: "slack", method: http.MethodPost, token: optional, after: slackVerification},
+		{name: "slack", method: http.MethodPost, use: optional, after: slackVerification},
 		// https://developers.zoom.us/docs/api/webhooks/#validate-your-webhook-endpoint
-		{name: "zoom", method: http.MethodPost, token: keyed, after: zoomValidation},
+		{name: "zoom", method: http.MethodPost, use: keyed, after: zoomValidation},
 		// https://developer.atlassian.com/cloud/trello/guides/rest-api/webhooks/
 		{name: "trello", method: http.MethodHead, early: trelloHead},
 		// https://www.dropbox.com/developers/reference/webhooks
@@ -51,14 +51,14 @@ func providers() []provider {
 		// https://learn.microsoft.com/azure/event-grid/end-point-validation-event-grid-events-schema
 		{name: "eventgrid", method: http.MethodPost, after: eventGridValidation},
 		// https://docs.x.com/x-api/webhooks/quickstart
-		{name: "x", method: http.MethodGet, token: keyed, early: xChallenge, after: xForgery},
+		{name: "x", method: http.MethodGet, use: keyed, early: xChallenge, after: xForgery},
 		// https://docs.aws.amazon.com/sns/latest/dg/sns-http-https-endpoint-as-subscriber.html
 		// SNS waits for a request to a URL that its message names. Whoever can
 		// send to the route could make us fetch what they like, so the message
 		// is kept like any other and a worker decides.
 		{name: "sns", method: http.MethodPost},
 		// https://developer.ebay.com/marketplace-account-deletion
-		{name: "ebay", method: http.MethodGet, token: needed, needsURL: true, valid: ebayToken, early: ebayChallenge},
+		{name: "ebay", method: http.MethodGet, use: needed, needsURL: true, valid: ebayToken, early: ebayChallenge},
 	}
 }
 
