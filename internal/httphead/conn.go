@@ -8,9 +8,12 @@
 // request itself: 400, 431, 501 or 505 with a code in JSON, then it closes.
 // net/http never sees the end of its head.
 //
-// The check works on the server's own buffer, copies nothing and allocates
-// nothing for requests that are in order. Keep-alive, pipelining, Expect:
-// 100-continue and hijacking work as without it.
+// net/http also forgets in which order the header fields came; [OrderOf] tells.
+//
+// The check works on the server's own buffer, copies nothing but the names of
+// fields, and allocates nothing for requests that are in order after the first
+// of a connection. Keep-alive, pipelining, Expect: 100-continue and hijacking
+// work as without it.
 package httphead
 
 import (
@@ -45,14 +48,23 @@ type Options struct {
 }
 
 // Listen returns l with the check on every connection. The server should have
-// [ConnState] as its ConnState if its handlers hijack connections.
+// [ConnState] as its ConnState if its handlers hijack connections or ask for
+// [OrderOf].
 func Listen(l net.Listener, o Options) net.Listener { return &listener{Listener: l, options: o} }
 
 // ConnState ends the check of connections that are hijacked, because what
-// comes on them is no longer HTTP.
+// comes on them is no longer HTTP, and forgets the heads of requests that were
+// answered.
 func ConnState(c net.Conn, s http.ConnState) {
-	if checked, ok := c.(*conn); ok && s == http.StateHijacked {
+	checked, ok := c.(*conn)
+	if !ok {
+		return
+	}
+	switch s {
+	case http.StateHijacked:
 		checked.hijacked.Store(true)
+	case http.StateIdle:
+		checked.heads.drop()
 	}
 }
 
@@ -67,7 +79,9 @@ func (l *listener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &conn{Conn: c, options: &l.options}, nil
+	checked := &conn{Conn: c, options: &l.options}
+	checked.scanner.heads = &checked.heads
+	return checked, nil
 }
 
 // conn checks what is read. As net/http does, one goroutine reads at a time.
@@ -75,6 +89,7 @@ type conn struct {
 	net.Conn
 	options *Options
 	scanner scanner
+	heads   heads
 
 	// found is the fault of a message that waits for its turn, while earlier
 	// ones are being answered; rest has the first bytes of that message.
@@ -99,7 +114,9 @@ func (c *conn) Read(p []byte) (int, error) {
 		return c.readFault(p)
 	}
 	n, err := c.Conn.Read(p)
+	c.heads.mu.Lock()
 	good, begin, f := c.scanner.scan(p[:n])
+	c.heads.mu.Unlock()
 	if f == none {
 		return n, err
 	}

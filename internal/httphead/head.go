@@ -14,7 +14,7 @@ func (s *scanner) start(c byte) (int, fault) {
 		s.state = atStartLF
 		return 1, none
 	}
-	*s = scanner{state: inMethod}
+	*s = scanner{state: inMethod, heads: s.heads}
 	return 0, none
 }
 
@@ -141,6 +141,9 @@ func (s *scanner) fieldStart(p []byte) (int, fault) {
 // the value.
 func (s *scanner) name(p []byte) (int, fault) {
 	n := prefix(p, inToken)
+	if s.notesNames() {
+		s.heads.add(p[:n])
+	}
 	if n == len(p) {
 		s.keep(p)
 		return n, none
@@ -161,6 +164,10 @@ func (s *scanner) name(p []byte) (int, fault) {
 	return n + more, f
 }
 
+// notesNames tells whether somebody wants the names of fields. Those of a
+// trailer nobody does.
+func (s *scanner) notesNames() bool { return s.heads != nil && !s.trailer }
+
 // keep puts a part of a field name behind what is known of it already.
 func (s *scanner) keep(part []byte) {
 	for _, c := range part {
@@ -175,6 +182,9 @@ func (s *scanner) keep(part []byte) {
 // trailer never count.
 func (s *scanner) endName(part []byte) fault {
 	s.field, s.fieldPos = fieldOther, beforeValue
+	if s.notesNames() {
+		s.heads.endName()
+	}
 	switch s.wordLen + len(part) {
 	case len("host"), len("content-length"), len("transfer-encoding"):
 		s.keep(part)
@@ -281,6 +291,9 @@ func (s *scanner) endField() fault {
 // endHead decides how the body is framed. It also ends a trailer.
 func (s *scanner) endHead() fault {
 	atLeast11 := s.version[7] == '1'
+	if s.notesNames() {
+		s.heads.end()
+	}
 	switch {
 	case s.trailer:
 		s.state, s.trailer = atStart, false

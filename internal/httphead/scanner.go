@@ -39,7 +39,7 @@ const (
 // scanner follows the framing of a connection, byte for byte, so that it knows
 // what net/http will take for the head of a request, and finds what is wrong
 // with a head before net/http sees its end. It keeps nothing of the input but
-// what it needs to tell how long the body is.
+// what it needs to tell how long the body is, and the names of the fields.
 type scanner struct {
 	state  state
 	blanks uint8 // empty lines before a request
@@ -62,6 +62,8 @@ type scanner struct {
 	length     uint64 // of the body, then what is left of it or of the chunk
 	digits     uint8
 	extensions int
+
+	heads *heads // gets the names of the fields; nil for nobody
 }
 
 // field is a header that decides on the framing.

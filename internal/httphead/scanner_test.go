@@ -256,12 +256,13 @@ func BenchmarkScan(b *testing.B) {
 	for name, head := range map[string]string{"github": github, "short": post + "Content-Type: application/json\r\nContent-Length: 1024\r\n\r\n"} {
 		b.Run(name, func(b *testing.B) {
 			message := []byte(head + strings.Repeat("x", 1024))
-			var s scanner
+			s := scanner{heads: &heads{}}
 			b.ReportAllocs()
 			for b.Loop() {
 				if _, _, f := s.scan(message); f != none {
 					b.Fatal(f)
 				}
+				s.heads.drop()
 			}
 		})
 	}
