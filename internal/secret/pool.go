@@ -35,6 +35,9 @@ func NewPool(versions ...Version) Pool {
 // Len returns the number of versions, valid or not.
 func (p Pool) Len() int { return len(p.versions) }
 
+// All returns every version, valid or not, those that began last first.
+func (p Pool) All() []Version { return slices.Clone(p.versions) }
+
 // ValidAt returns the versions that are valid at t, those that began last
 // first, and of those that began together the one with the smaller id.
 func (p Pool) ValidAt(t time.Time) []Version {

@@ -1,32 +1,47 @@
 // Package hmac checks that a webhook was signed by someone who has one of the
-// route's secrets.
+// route's secrets, or the private key to one of its public keys.
 //
 // A check has two steps, so that a request without a usable signature is
 // refused before its body is read: [Verifier.Begin] reads the headers and looks
 // at the clock, [Attempt.Check] compares the signatures with the body. What a
-// provider's scheme looks like is a row of one table; the canonical scheme, for
-// senders without one, also yields claims which make a request good for one
-// time only.
+// provider's scheme looks like is a row of one table: where its headers stand,
+// how signatures are written, which parts of the request are signed, and how
+// its keys are read. The generic scheme is such a row in the operator's words;
+// the canonical scheme, for senders without one, also has a nonce.
+//
+// # Replays
+//
+// A request with a signed timestamp yields a claim that lasts as long as its
+// timestamp would pass. The claim is of the signed text and not of the
+// signature: a request can carry several signatures, and some kinds of
+// signature can be rewritten into another valid one. The canonical scheme
+// claims its nonce and its signature. Schemes without a timestamp claim
+// nothing, for a provider may well send the same octets twice.
+//
+// What a taken claim means differs. Stripe, Slack, HubSpot, Linear and Discord
+// make a new timestamp or a new body for each attempt, so that the same text
+// for the second time is a replay; it is one in the canonical and the generic
+// scheme as well. Standard Webhooks (with Svix and GitLab's signing) has a
+// message id by which receivers are to recognise repeats, and of SendGrid,
+// Zoom and Cituro it is not documented that a repeated attempt is signed
+// afresh. There [Verifier.RepeatIsAccepted] asks to answer as for the first
+// one and to store nothing: a sender whose first answer got lost is content,
+// and one who replays has gained nothing.
 //
 // No reason of a failure holds a secret or a computed signature. It is for the
 // log and for metrics, never for the answer, which is the same for all.
 package hmac
 
 import (
-	stdhmac "crypto/hmac"
-	"crypto/sha256"
-	"crypto/sha512"
-	"crypto/subtle"
 	"errors"
 	"fmt"
-	"hash"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
 	"hookaido/internal/clock"
 	"hookaido/internal/config"
-	"hookaido/internal/queue"
 	"hookaido/internal/secret"
 )
 
@@ -52,25 +67,32 @@ func (f Failure) String() string {
 	return "unknown"
 }
 
-const (
-	maxNonce  = 256         // bytes
-	maxDigest = sha512.Size // of any scheme, in bytes
-)
-
 // Options describe a [Verifier].
 type Options struct {
 	Provider config.Provider
 	// Route is the path of the route. Claims of one route don't touch another.
 	Route string
-	// Keys are the secrets; any one of them may verify. Empty ones are left
-	// out.
+	// Keys are the secrets, or public keys where the provider signs with a
+	// private one; any one of them may verify. Empty ones are left out.
 	Keys []secret.Value
-	// SignatureHeader, TimestampHeader, NonceHeader (canonical names) and
-	// Tolerance are for the canonical scheme only.
+	// Pool has further secrets, each for the time of its validity: that is the
+	// request's timestamp in the canonical scheme and in a generic one with a
+	// timestamp, and the clock's time elsewhere.
+	Pool secret.Pool
+	// URL is what the provider calls, for providers that sign it. Its query
+	// does not count, that of the request does. If empty, the URL is put
+	// together from the request.
+	URL string
+	// SignatureHeader, TimestampHeader (canonical names) and Tolerance are for
+	// the canonical and the generic scheme, where an empty TimestampHeader is a
+	// generic scheme without a timestamp; NonceHeader is for the canonical one.
 	SignatureHeader string
 	TimestampHeader string
 	NonceHeader     string
 	Tolerance       time.Duration
+	// Generic is for the generic scheme only. An empty digest is sha256, an
+	// empty encoding hex, an empty text the body and an empty unit seconds.
+	Generic config.Generic
 	// Clock tells how old a timestamp is.
 	Clock clock.Clock
 }
@@ -78,121 +100,108 @@ type Options struct {
 // Verifier checks the signatures of one route. It is safe for concurrent use.
 type Verifier struct {
 	scheme
-	route                        string
-	timestampHeader, nonceHeader string // canonical scheme only
-	clock                        clock.Clock
-	keys                         [][]byte
-	attempts                     sync.Pool // of *Attempt with hashes keyed by keys
+	route string
+	url   string // without a query; empty to take the request's
+	parts []part
+	clock clock.Clock
+	keys  []key
+	// digestSize is the size of a MAC in bytes.
+	digestSize int
+	hints      [Mismatch + 1]string
+	attempts   sync.Pool // of *Attempt with hashes keyed by keys
 }
 
-// New makes a verifier. It fails for a provider that it does not know and when
-// no key is left, because a check without a key would refuse or admit everyone.
+// New makes a verifier. It fails for a provider that it does not know, for a
+// key that does not have the provider's form and when there is no key at all,
+// because a check without a key would refuse or admit everyone. Errors never
+// hold a key.
 func New(o Options) (*Verifier, error) {
-	s, known := schemeOf(o)
-	if !known {
-		return nil, fmt.Errorf("unknown signature provider %q", o.Provider)
+	s, err := schemeOf(o)
+	if err != nil {
+		return nil, err
 	}
-	v := &Verifier{scheme: s, route: o.Route, clock: o.Clock}
-	if o.Provider == config.Canonical {
-		v.timestampHeader, v.nonceHeader = o.TimestampHeader, o.NonceHeader
+	v := &Verifier{scheme: s, route: o.Route, clock: o.Clock, digestSize: s.digest().Size()}
+	v.url, _, _ = strings.Cut(o.URL, "?")
+	v.url, _, _ = strings.Cut(v.url, "#")
+	if v.parts, err = parseText(s.text); err != nil {
+		return nil, fmt.Errorf("%s: %w", v.name(), err)
 	}
-	for _, k := range o.Keys {
-		if k.Len() > 0 {
-			v.keys = append(v.keys, k.Reveal())
-		}
+	if v.keys, err = v.readKeys(o); err != nil {
+		return nil, fmt.Errorf("%s: %w", v.name(), err)
 	}
 	if len(v.keys) == 0 {
 		return nil, errors.New("signature authentication needs at least one secret that is not empty")
 	}
+	v.hints = v.allHints()
 	return v, nil
 }
 
-// Signed is the part of a request that signatures are made over.
-type Signed struct {
-	// Method is as sent. Path is cleaned and decoded, without the query.
-	Method, Path string
-	Body         []byte
+// name says which scheme an error is about.
+func (v *Verifier) name() string {
+	if v.provider == config.Canonical {
+		return "signature authentication"
+	}
+	return "provider " + string(v.provider)
 }
 
-// Attempt is the check of one request. It is used by one goroutine, and ends
-// with Release.
-type Attempt struct {
-	verifier *Verifier
-	macs     []hash.Hash // one per key
-	size     int         // of a signature, in bytes
-
-	signatures [maxCandidates][maxDigest]byte
-	candidates int
-	stamp      string // as sent
-	at         time.Time
-	nonce      string
-
-	text, sum []byte // scratch
+// CredentialHeaders are the headers that carry a secret as it is. They are not
+// for those who process the message.
+func (v *Verifier) CredentialHeaders() []string {
+	if v.tokenHeader == "" {
+		return nil
+	}
+	return []string{v.tokenHeader}
 }
 
-// Begin reads the signature headers of a request. On a failure there is no
-// attempt to release.
-func (v *Verifier) Begin(h http.Header) (*Attempt, Failure) {
-	value, failure := single(h, v.header)
-	if failure != OK {
-		return nil, failure
+// RepeatIsAccepted tells what it means that a claim of [Attempt.Check] is taken
+// already. If true, the request is to be answered as if it were new, and not to
+// be stored again; if false it is a replay, to be refused.
+func (v *Verifier) RepeatIsAccepted() bool { return v.repeats }
+
+// Hint says in a sentence what to look at when requests fail with f, for the
+// log. It may be empty, and has nothing of the request or of a secret in it.
+func (v *Verifier) Hint(f Failure) string {
+	if int(f) < len(v.hints) {
+		return v.hints[f]
 	}
-	a := v.take()
-	if failure = a.read(h, value); failure != OK {
-		a.Release()
-		return nil, failure
-	}
-	return a, OK
+	return ""
 }
 
-func (v *Verifier) take() *Attempt {
-	if a, ok := v.attempts.Get().(*Attempt); ok {
-		return a
+func (v *Verifier) allHints() (h [Mismatch + 1]string) {
+	var names []string
+	for _, f := range v.families {
+		names = append(names, f.signature)
 	}
-	a := &Attempt{verifier: v}
-	for _, k := range v.keys {
-		a.macs = append(a.macs, stdhmac.New(v.digest, k))
+	wanted := strings.Join(names, " or ")
+	switch {
+	case v.tokenHeader == "":
+		h[Missing] = "the scheme needs the header " + wanted + " and those beside it"
+	case wanted == "":
+		h[Missing] = "the provider sends its token in the header " + v.tokenHeader
+	default:
+		h[Missing] = "with a signing token among the secrets the header " + wanted + " is needed, and " + v.tokenHeader + " otherwise"
 	}
-	a.size = a.macs[0].Size()
-	return a
+	if v.stampOf != nil || v.bodyStamp != nil {
+		h[Stale] = fmt.Sprintf("the timestamp is in %s and may be %v from the clock of this machine", v.stampUnit, v.tolerance)
+	}
+	switch {
+	case v.signsURL():
+		h[Mismatch] = "the URL is part of what is signed: the directive url must be what the provider calls, to the last slash"
+	case v.provider == config.Canonical:
+		h[Mismatch] = "the signed text is timestamp, method, path without query and hex SHA-256 of the body, in this order and one per line, with no line end after the last"
+	case v.provider == config.GenericScheme:
+		h[Mismatch] = "compare signed_text, digest and encoding with what the sender documents"
+	}
+	return h
 }
 
-func (a *Attempt) read(h http.Header, value string) Failure {
-	v := a.verifier
-	if failure := v.parse(a, value); failure != OK {
-		return failure
-	}
-	if v.nonceHeader != "" {
-		if failure := a.readOnceOnly(h); failure != OK {
-			return failure
+func (v *Verifier) signsURL() bool {
+	for _, p := range v.parts {
+		if p.kind == partURL || p.kind == partDecodedURL {
+			return true
 		}
 	}
-	if v.unit == 0 {
-		return OK
-	}
-	at, ok := parseStamp(a.stamp, v.unit)
-	if !ok {
-		return Malformed
-	}
-	a.at = at
-	if v.clock.Now().Sub(at).Abs() > v.tolerance {
-		return Stale
-	}
-	return OK
-}
-
-// readOnceOnly reads the headers that stand beside the canonical signature.
-func (a *Attempt) readOnceOnly(h http.Header) (failure Failure) {
-	if a.stamp, failure = single(h, a.verifier.timestampHeader); failure != OK {
-		return failure
-	}
-	if a.nonce, failure = single(h, a.verifier.nonceHeader); failure != OK {
-		return failure
-	}
-	if len(a.nonce) > maxNonce {
-		return Malformed
-	}
-	return OK
+	return false
 }
 
 // single returns the value of a header that must be there exactly once: with
@@ -210,78 +219,4 @@ func single(h http.Header, name string) (string, Failure) {
 		return "", Missing
 	}
 	return value, OK
-}
-
-func (a *Attempt) addCandidate(encoded string) bool {
-	if a.candidates == maxCandidates || !a.verifier.decode(a.signatures[a.candidates][:a.size], encoded) {
-		return false
-	}
-	a.candidates++
-	return true
-}
-
-// Check compares the signatures with what was signed. On success it returns
-// what must not be claimed already when the message is stored.
-//
-// Every key is tried against every signature, whichever fits, so that the time
-// it takes says nothing about them.
-func (a *Attempt) Check(s Signed) ([]queue.Claim, Failure) {
-	v := a.verifier
-	a.text = v.scheme.text(a.text[:0], a, &s)
-	matched := -1
-	for _, mac := range a.macs {
-		mac.Reset()
-		mac.Write(a.text) // a hash never fails
-		if !v.bodyless {
-			mac.Write(s.Body)
-		}
-		a.sum = mac.Sum(a.sum[:0])
-		for i := range a.candidates {
-			if subtle.ConstantTimeCompare(a.sum, a.signatures[i][:a.size]) == 1 {
-				matched = i
-			}
-		}
-	}
-	if matched < 0 {
-		return nil, Mismatch
-	}
-	if v.nonceHeader == "" {
-		return nil, OK
-	}
-	return a.claims(matched), OK
-}
-
-// claims makes the request good for one time. The nonce is not part of the
-// signed text, so the signature itself is claimed as well: a captured request
-// with a fresh nonce is still a replay.
-func (a *Attempt) claims(matched int) []queue.Claim {
-	until := a.at.Add(a.verifier.tolerance).UTC()
-	a.text = append(a.claimed(kindNonce), a.nonce...)
-	nonce := sha256.Sum256(a.text)
-	a.text = append(a.claimed(kindSignature), a.signatures[matched][:a.size]...)
-	signature := sha256.Sum256(a.text)
-	return []queue.Claim{
-		{Key: [16]byte(nonce[:16]), Until: until},
-		{Key: [16]byte(signature[:16]), Until: until},
-	}
-}
-
-// The kinds of claims. They are part of stored keys and never change.
-const (
-	kindNonce     = "hmac nonce"
-	kindSignature = "hmac signature"
-)
-
-// claimed starts the text of a claim's key. The zero bytes keep kind, route
-// and what follows apart; a route holds none.
-func (a *Attempt) claimed(kind string) []byte {
-	text := append(append(a.text[:0], kind...), 0)
-	return append(append(text, a.verifier.route...), 0)
-}
-
-// Release ends the attempt, which must not be used afterwards.
-func (a *Attempt) Release() {
-	// what pointed into the request must not be kept alive by the pool
-	a.candidates, a.stamp, a.nonce, a.at = 0, "", "", time.Time{}
-	a.verifier.attempts.Put(a)
 }

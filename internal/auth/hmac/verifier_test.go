@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	key    = "s3cret"
+	hubKey    = "s3cret"
 	body1  = `{"a":1}`
 	good   = "5910e62016ef5034272c926c27071992a465c2335cecf41851bda071577f4f6d" // of body1 with key
 	noBody = "91dfac70c5348b04e1babb8b421ac92cec08b565b49ca16130dccb72503647b7" // of nothing with key
@@ -65,8 +65,8 @@ func verify(v *Verifier, h http.Header, s Signed) ([]queue.Claim, Failure) {
 	return a.Check(s)
 }
 
-func sign(key, text string) string {
-	m := stdhmac.New(sha256.New, []byte(key))
+func sign(with, text string) string {
+	m := stdhmac.New(sha256.New, []byte(with))
 	m.Write([]byte(text))
 	return hex.EncodeToString(m.Sum(nil))
 }
@@ -127,7 +127,7 @@ func TestBodySchemes(t *testing.T) {
 			if test.value != nil {
 				h[name] = test.value
 			}
-			claims, got := check{test.provider, []string{key}, stripeNow, h, Signed{Body: []byte(test.body)}}.run(t)
+			claims, got := check{test.provider, []string{hubKey}, stripeNow, h, Signed{Body: []byte(test.body)}}.run(t)
 			if got != test.want || claims != nil {
 				t.Errorf("got %v with claims %v, want %v", got, claims, test.want)
 			}
@@ -137,7 +137,7 @@ func TestBodySchemes(t *testing.T) {
 
 // What one request offered must not help the next, which meets it in the pool.
 func TestNothingIsLeftFromTheRequestBefore(t *testing.T) {
-	v, err := New(Options{Provider: config.GitHub, Keys: []secret.Value{secret.New([]byte(key))}, Clock: clock.NewManual(stripeNow)})
+	v, err := New(Options{Provider: config.GitHub, Keys: []secret.Value{secret.New([]byte(hubKey))}, Clock: clock.NewManual(stripeNow)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -154,7 +154,7 @@ func TestNothingIsLeftFromTheRequestBefore(t *testing.T) {
 // C14: the provider's own header decides, whatever stands beside it.
 func TestGiteaIgnoresTheHubHeader(t *testing.T) {
 	h := http.Header{"X-Hub-Signature-256": {"sha256=" + good}, "X-Gitea-Signature": {good}}
-	c := check{config.Gitea, []string{key}, stripeNow, h, Signed{Body: []byte(body1)}}
+	c := check{config.Gitea, []string{hubKey}, stripeNow, h, Signed{Body: []byte(body1)}}
 	if _, got := c.run(t); got != OK {
 		t.Errorf("both right: %v", got)
 	}
@@ -171,7 +171,7 @@ func TestGiteaIgnoresTheHubHeader(t *testing.T) {
 
 func TestAnyKeyVerifies(t *testing.T) {
 	h := http.Header{"X-Hub-Signature-256": {"sha256=" + good}}
-	for _, keys := range [][]string{{"old", key}, {key, "new"}, {"", key}} {
+	for _, keys := range [][]string{{"old", hubKey}, {hubKey, "new"}, {"", hubKey}} {
 		if _, got := (check{config.GitHub, keys, stripeNow, h, Signed{Body: []byte(body1)}}).run(t); got != OK {
 			t.Errorf("keys %q: %v", keys, got)
 		}
@@ -230,7 +230,7 @@ func TestStripe(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			h := http.Header{"Stripe-Signature": {test.value}}
 			claims, got := check{config.Stripe, []string{"whsec_new"}, stripeNow, h, Signed{Body: []byte(body1)}}.run(t)
-			if got != test.want || claims != nil {
+			if got != test.want || (got == OK) != (len(claims) == 1) {
 				t.Errorf("got %v with claims %v, want %v", got, claims, test.want)
 			}
 		})
@@ -245,7 +245,7 @@ func canonicalRequest() check {
 	return check{
 		keys: []string{"sek1"}, now: time.Unix(1795600000, 0),
 		header: http.Header{"X-Signature": {sign("sek1", text)}, "X-Timestamp": {"1795600000"}, "X-Nonce": {"abc"}},
-		signed: Signed{"POST", "/hm", []byte(`{"z":1}`)},
+		signed: Signed{Method: "POST", Path: "/hm", Body: []byte(`{"z":1}`)},
 	}
 }
 
@@ -361,11 +361,11 @@ func TestNewRefuses(t *testing.T) {
 	for name, o := range map[string]Options{
 		"no key":           {Provider: config.GitHub},
 		"empty keys":       {Provider: config.GitHub, Keys: []secret.Value{{}, secret.New(nil)}},
-		"unknown provider": {Provider: "nobody", Keys: []secret.Value{secret.New([]byte(key))}},
+		"unknown provider": {Provider: "nobody", Keys: []secret.Value{secret.New([]byte(hubKey))}},
 	} {
 		if v, err := New(o); err == nil || v != nil {
 			t.Errorf("%s: New = %v, %v, want an error", name, v, err)
-		} else if strings.Contains(err.Error(), key) {
+		} else if strings.Contains(err.Error(), hubKey) {
 			t.Errorf("%s: the error shows the secret: %v", name, err)
 		}
 	}
