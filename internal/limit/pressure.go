@@ -120,7 +120,7 @@ func (p *Pressure) read(ctx context.Context) *reading {
 }
 
 func (p *Pressure) readLocked(ctx context.Context) *reading {
-	ctx, cancel := context.WithTimeoutCause(ctx, readTimeout, context.DeadlineExceeded)
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	// the time before the call: a slow answer is an old one
 	r := &reading{at: p.options.Clock.Monotonic()}
