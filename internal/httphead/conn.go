@@ -56,7 +56,7 @@ func Listen(l net.Listener, o Options) net.Listener { return &listener{Listener:
 // comes on them is no longer HTTP, and forgets the heads of requests that were
 // answered.
 func ConnState(c net.Conn, s http.ConnState) {
-	checked, ok := c.(*conn)
+	checked, ok := checkedConn(c)
 	if !ok {
 		return
 	}
@@ -81,7 +81,7 @@ func (l *listener) Accept() (net.Conn, error) {
 	}
 	checked := &conn{Conn: c, options: &l.options}
 	checked.scanner.heads = &checked.heads
-	return checked, nil
+	return withState(checked), nil
 }
 
 // conn checks what is read. As net/http does, one goroutine reads at a time.

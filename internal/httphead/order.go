@@ -45,7 +45,7 @@ type orderKey struct{}
 // server needs [ConnState] too, which tells where a request ends. Other
 // connections than those of [Listen] leave ctx as it is.
 func ConnContext(ctx context.Context, c net.Conn) context.Context {
-	if checked, ok := c.(*conn); ok {
+	if checked, ok := checkedConn(c); ok {
 		return context.WithValue(ctx, orderKey{}, checked)
 	}
 	return ctx

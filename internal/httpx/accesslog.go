@@ -48,6 +48,9 @@ func (a *accessLog) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		case status == 0:
 			status = http.StatusOK
 		}
+		if rec.note.Client != "" {
+			remote = rec.note.Client
+		}
 		rec.line = observe.AccessLine{
 			Component: a.component, Method: method, Path: path, Status: status, Bytes: rec.bytes,
 			Duration: a.since(began), RemoteAddr: remote,

@@ -2,21 +2,48 @@ package httpx
 
 import (
 	"net"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 )
 
+// Limits bound the open connections of a listener.
+type Limits struct {
+	// Total is for all of them. At the limit further clients wait in the
+	// backlog of the kernel.
+	Total int
+	// PerPeer is for those of one address, or of one /64 network of IPv6; 0 is
+	// no bound. Connections beyond it are closed at once, so that one peer can't
+	// keep the others waiting. Unix sockets have no addresses and no bound.
+	PerPeer int
+	// Exempt tells which peers PerPeer does not hold for, such as proxies that
+	// stand for many; nil is none. It must not wait.
+	Exempt func(peer netip.Addr) bool
+	// Refused is told of each connection that PerPeer closed; nil for nobody.
+	Refused func(peer net.Addr)
+}
+
 // LimitListener returns l with at most n connections open at a time. Further
 // clients wait in the backlog of the kernel until one of them is closed.
-func LimitListener(l net.Listener, n int) net.Listener {
-	return &limitListener{Listener: l, slots: make(chan struct{}, n), closed: make(chan struct{})}
+func LimitListener(l net.Listener, n int) net.Listener { return Limit(l, Limits{Total: n}) }
+
+// Limit returns l with as many connections open at a time as limits allow.
+func Limit(l net.Listener, limits Limits) net.Listener {
+	return &limitListener{
+		Listener: l, limits: limits, peers: map[netip.Addr]int{},
+		slots: make(chan struct{}, limits.Total), closed: make(chan struct{}),
+	}
 }
 
 type limitListener struct {
 	net.Listener
+	limits    Limits
 	slots     chan struct{} // holds one value per open connection
 	closed    chan struct{}
 	closeOnce sync.Once
+
+	mu    sync.Mutex
+	peers map[netip.Addr]int // open connections
 }
 
 // Accept implements [net.Listener].
@@ -26,12 +53,66 @@ func (l *limitListener) Accept() (net.Conn, error) {
 	case <-l.closed:
 		return nil, net.ErrClosed
 	}
-	c, err := l.Listener.Accept()
-	if err != nil {
-		<-l.slots
-		return nil, err
+	for {
+		c, err := l.Listener.Accept()
+		if err != nil {
+			<-l.slots
+			return nil, err
+		}
+		peer := l.peerOf(c)
+		if l.enter(peer) {
+			return &limitConn{Conn: c, listener: l, peer: peer}, nil
+		}
+		_ = c.Close() // it never was anything to us
+		if l.limits.Refused != nil {
+			l.limits.Refused(c.RemoteAddr())
+		}
 	}
-	return &limitConn{Conn: c, slots: l.slots}, nil
+}
+
+// peerOf returns what a connection is counted by, the zero address if it is
+// not.
+func (l *limitListener) peerOf(c net.Conn) netip.Addr {
+	tcp, ok := c.RemoteAddr().(*net.TCPAddr)
+	if !ok || l.limits.PerPeer == 0 {
+		return netip.Addr{}
+	}
+	addr := tcp.AddrPort().Addr().Unmap().WithZone("")
+	if l.limits.Exempt != nil && l.limits.Exempt(addr) {
+		return netip.Addr{}
+	}
+	if addr.Is6() {
+		if network, err := addr.Prefix(64); err == nil {
+			return network.Addr()
+		}
+	}
+	return addr
+}
+
+// enter counts a connection of a peer, unless it has too many.
+func (l *limitListener) enter(peer netip.Addr) bool {
+	if !peer.IsValid() {
+		return true
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.peers[peer] >= l.limits.PerPeer {
+		return false
+	}
+	l.peers[peer]++
+	return true
+}
+
+func (l *limitListener) leave(peer netip.Addr) {
+	<-l.slots
+	if !peer.IsValid() {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.peers[peer]--; l.peers[peer] == 0 {
+		delete(l.peers, peer)
+	}
 }
 
 // Close implements [net.Listener] and ends a waiting Accept.
@@ -42,7 +123,8 @@ func (l *limitListener) Close() error {
 
 type limitConn struct {
 	net.Conn
-	slots    <-chan struct{}
+	listener *limitListener
+	peer     netip.Addr
 	released atomic.Bool
 }
 
@@ -50,7 +132,7 @@ type limitConn struct {
 func (c *limitConn) Close() error {
 	err := c.Conn.Close()
 	if c.released.CompareAndSwap(false, true) {
-		<-c.slots
+		c.listener.leave(c.peer)
 	}
 	return err
 }

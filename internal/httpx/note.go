@@ -8,9 +8,12 @@ type Note struct {
 	Route string
 	// MessageID is the message that an accepted webhook became.
 	MessageID string
-	// Reason is the class of a refusal (auth, queue_full, …), from a small
-	// fixed set; empty for none.
+	// Reason is the class of a refusal (auth, queue_full, …), or why an accepted
+	// request was not kept, from a small fixed set; empty for none.
 	Reason string
+	// Client is the client's address as a trusted proxy tells it; empty if there
+	// is none.
+	Client string
 	// Quiet keeps the request out of the access log.
 	Quiet bool
 }
