@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // Outcome is what the other service says of a request.
@@ -144,10 +145,13 @@ type ForwardResult struct {
 }
 
 // Check asks the service. An error is for the log, comes with Unavailable
-// alone, and has neither headers nor queries in it. ctx ends the exchange early; as
-// net/http ends the context of a request when its sender half-closes, give it
-// one that doesn't.
+// alone, and has neither headers nor queries in it. ctx ends the exchange early;
+// as net/http ends the context of a request when its sender half-closes, give
+// it one that doesn't.
 func (f *Forward) Check(ctx context.Context, r ForwardRequest) (ForwardResult, error) {
+	if strings.TrimSpace(r.Path) != r.Path || strings.ContainsFunc(r.Path, unicode.IsControl) {
+		return ForwardResult{}, fmt.Errorf("ask %s: the path %q has characters that no header can carry", f.origin(), r.Path)
+	}
 	timedOut := fmt.Errorf("no answer within %s", f.timeout)
 	ctx, cancel := context.WithTimeoutCause(ctx, f.timeout, timedOut)
 	defer cancel()
