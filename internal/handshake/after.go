@@ -38,7 +38,11 @@ func zoomValidation(h *handshake, _ Request, body []byte) (Answer, Outcome) {
 	if !isNonce([]byte(plain)) {
 		return wrongNonce("payload.plainToken")
 	}
-	return object("plainToken", plain, "encryptedToken", hex.EncodeToString(mac(h.key, plain)))
+	sum, ok := h.mac(plain)
+	if !ok {
+		return noSecret()
+	}
+	return object("plainToken", plain, "encryptedToken", hex.EncodeToString(sum))
 }
 
 // eventGridValidation echoes the validation code. Event Grid always sends a

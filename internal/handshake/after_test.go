@@ -4,7 +4,9 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
+	"hookaido/internal/clock"
 	"hookaido/internal/secret"
 )
 
@@ -120,6 +122,36 @@ func TestSlackToken(t *testing.T) {
 		a, outcome := s.AfterAuth(Request{Method: http.MethodPost}, []byte(`{"type":"url_verification","challenge":"c","token":`+token+`}`))
 		checkAnswer(t, "slack", a, outcome, status)
 	}
+}
+
+// TestPool has the MAC follow the time: a provider asks again, long after the
+// route was made.
+func TestPool(t *testing.T) {
+	const withX, withOther = `{"response_token":"sha256=tKpoo2bAXL0mbGEln3qoIy0QxHdObOWypv21OqAxC7c="}`, `{"response_token":"sha256=U8xrRkBtmxx1J7xI2Z7FYWKT/z/Gg/yjZi6+YcGiCRg="}`
+	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	c := clock.NewManual(start)
+	pool := secret.NewPool(
+		secret.Version{ID: "1", Value: value(xSecret), From: start.Add(time.Hour), Until: start.Add(4 * time.Hour)},
+		secret.Version{ID: "2", Value: value("other-secret"), From: start.Add(2 * time.Hour), Until: start.Add(4 * time.Hour)},
+	)
+	alone := newSet(t, Options{Provider: "x", Pool: pool, Clock: c})
+	withKey := newSet(t, Options{Provider: "x", Pool: pool, Clock: c, Keys: []secret.Value{value(xSecret)}})
+	withToken := newSet(t, Options{Provider: "x", Pool: pool, Clock: c, Token: value(xSecret)})
+	for hour, want := range []struct{ alone, withKey string }{{"", withX}, {withX, withX}, {withOther, withOther}, {withOther, withOther}, {"", withX}} {
+		r := Request{Method: http.MethodGet, RawQuery: "crc_token=9b4507b3-9040-4669-9ca3-6b94edb50553"}
+		a, outcome := alone.Early(r)
+		status := map[bool]int{false: 503, true: 200}[want.alone != ""]
+		checkAnswer(t, "x", a, outcome, status)
+		b, _ := withKey.Early(r)
+		d, _ := withToken.Early(r)
+		if string(a.Body) != want.alone || string(b.Body) != want.withKey || string(d.Body) != withX {
+			t.Errorf("hour %d: %s, %s, %s", hour, a.Body, b.Body, d.Body)
+		}
+		c.Advance(time.Hour)
+	}
+	zoom := newSet(t, Options{Provider: "zoom", Pool: pool, Clock: c})
+	a, outcome := zoom.AfterAuth(Request{Method: http.MethodPost}, []byte(`{"payload":{"plainToken":"a"},"event":"endpoint.url_validation"}`))
+	checkAnswer(t, "zoom", a, outcome, 503)
 }
 
 // TestKeys has the token go before the secrets of the route, and the first of

@@ -50,6 +50,10 @@ func wrongChallenge(name string) (Answer, Outcome) {
 		name+" must be there once and be 1 to "+strconv.Itoa(maxChallenge)+" bytes of UTF-8")
 }
 
+func noSecret() (Answer, Outcome) {
+	return refuse(http.StatusServiceUnavailable, "handshake_secret", "no version of the secret is valid now")
+}
+
 func wrongNonce(name string) (Answer, Outcome) {
 	return refuse(http.StatusBadRequest, challengeCode,
 		name+" must be there once and be 1 to "+strconv.Itoa(maxNonce)+" letters, digits and -._+/=")

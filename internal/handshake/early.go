@@ -87,8 +87,11 @@ func xChallenge(h *handshake, r Request) (Answer, Outcome) {
 	case has != once || !isNonce([]byte(token)):
 		return wrongNonce("crc_token")
 	}
-	sum := base64.StdEncoding.EncodeToString(mac(h.key, token))
-	return object("response_token", "sha256="+sum)
+	sum, ok := h.mac(token)
+	if !ok {
+		return noSecret()
+	}
+	return object("response_token", "sha256="+base64.StdEncoding.EncodeToString(sum))
 }
 
 // ebayChallenge hashes the challenge together with what eBay and the receiver
@@ -109,8 +112,12 @@ func ebayChallenge(h *handshake, r Request) (Answer, Outcome) {
 }
 
 // mac is the HMAC-SHA256 of a text.
-func mac(key []byte, text string) []byte {
+func (h *handshake) mac(text string) (sum []byte, ok bool) {
+	key, ok := h.key()
+	if !ok {
+		return nil, false
+	}
 	m := hmac.New(sha256.New, key)
 	m.Write([]byte(text))
-	return m.Sum(nil)
+	return m.Sum(nil), true
 }

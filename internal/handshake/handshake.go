@@ -7,7 +7,7 @@
 // the route's own authentication has let the request through, so that nobody
 // else learns anything from them. What is no handshake goes on as a webhook.
 //
-// Nothing here reads a file, a clock, the network or the queue, so that
+// Nothing here reads a file, the network or the queue, so that
 // providers are answered also while the queue is full or drains. No URL of a
 // request is ever fetched. An echoed text is bounded, and labelled such that a
 // browser shows it as the text it is.
@@ -21,6 +21,7 @@ import (
 	"net/http"
 	"slices"
 
+	"hookaido/internal/clock"
 	"hookaido/internal/secret"
 )
 
@@ -30,9 +31,13 @@ type Options struct {
 	Provider string
 	// Token is what provider and receiver have agreed on; empty for none.
 	Token secret.Value
-	// Keys are the secrets of the route's signatures, the one to use first. Of
-	// a provider that wants a MAC it is used if there is no Token.
+	// Keys are the secrets of the route's signatures and Pool those with a time
+	// of validity. A provider that wants a MAC gets it with the Token, or else
+	// with the version of the pool that began last, or else with the first key.
 	Keys []secret.Value
+	Pool secret.Pool
+	// Clock tells which versions of the pool are valid; nil if it is empty.
+	Clock clock.Clock
 	// URL is the public address of the route, as the provider has it; empty if
 	// not given.
 	URL string
@@ -61,6 +66,18 @@ const (
 	Refused
 )
 
+// String returns the name of the outcome, for metrics.
+func (o Outcome) String() string {
+	switch o {
+	case Answered:
+		return "answered"
+	case Refused:
+		return "refused"
+	default:
+		return "none"
+	}
+}
+
 // Answer is what a handshake is answered.
 type Answer struct {
 	// Provider is the word of the handshake that answers, for metrics.
@@ -87,13 +104,15 @@ type Set struct {
 type handshake struct {
 	provider
 	token secret.Value
-	key   []byte // of a MAC
+	keys  []secret.Value // of a MAC, none of them empty
+	pool  secret.Pool
+	clock clock.Clock
 	url   string
 }
 
 // New makes a set. It fails if a provider is unknown or there twice, or lacks
 // what it needs: meta and ebay a token, ebay also the URL, zoom and x a secret,
-// which is the token or else the first of the keys. It fails too for a token or
+// as the token, a key or a pool. It fails too for a token or
 // a URL that the provider has no use for. Errors name the handshake and hold no
 // secret. No options give an empty set.
 func New(options []Options) (*Set, error) {
@@ -126,21 +145,26 @@ func newHandshake(o Options) (handshake, error) {
 		}
 		h := handshake{provider: p, token: o.Token, url: o.URL}
 		if p.use == keyed {
-			h.key = firstKey(o)
+			h.pool, h.clock = o.Pool, o.Clock
+			h.keys = slices.DeleteFunc(slices.Concat([]secret.Value{o.Token}, o.Keys), func(v secret.Value) bool { return v.Len() == 0 })
 		}
 		return h, h.check()
 	}
 	return handshake{}, errors.New("is of a provider that isn't known")
 }
 
-// firstKey is the key of a MAC; nil for none.
-func firstKey(o Options) []byte {
-	for _, v := range append([]secret.Value{o.Token}, o.Keys...) {
-		if v.Len() > 0 {
-			return v.Reveal()
+// key is that of a MAC. It fails if no version of the pool is valid now and
+// there is no other.
+func (h *handshake) key() ([]byte, bool) {
+	if h.token.Len() == 0 && h.pool.Len() > 0 {
+		if version, ok := h.pool.Newest(h.clock.Now()); ok && version.Value.Len() > 0 {
+			return version.Value.Reveal(), true
 		}
 	}
-	return nil
+	if len(h.keys) == 0 {
+		return nil, false
+	}
+	return h.keys[0].Reveal(), true
 }
 
 func (h *handshake) check() error {
@@ -149,7 +173,7 @@ func (h *handshake) check() error {
 		return errors.New("needs the token that you agreed on with the provider: add `token REF`")
 	case h.token.Len() > 0 && h.use == unused:
 		return errors.New("has no use for a token: leave it out")
-	case h.use == keyed && len(h.key) == 0:
+	case h.use == keyed && len(h.keys) == 0 && h.pool.Len() == 0:
 		return errors.New("needs the secret that the provider has for this endpoint: add `token REF`, or the route's `auth hmac`")
 	case h.url == "" && h.needsURL:
 		return errors.New("needs the public address of the route, as the provider has it: add `url URL`")
@@ -170,6 +194,12 @@ func (s *Set) Methods() []string {
 		return nil
 	}
 	return s.methods
+}
+
+// NeedsBody reports whether one of the handshakes is told by its body, so that
+// [Set.AfterAuth] has something to do.
+func (s *Set) NeedsBody() bool {
+	return s != nil && slices.ContainsFunc(s.all, func(h handshake) bool { return h.after != nil })
 }
 
 // Early answers a handshake that needs no body and that the provider doesn't

@@ -74,7 +74,7 @@ func onlyElement(text []byte) (members, bool) {
 		return nil, false
 	}
 	var element json.RawMessage
-	if d.Decode(&element) != nil || d.More() || !ends(d) {
+	if d.Decode(&element) != nil || !ends(d) {
 		return nil, false
 	}
 	return parseObject(element)
@@ -97,7 +97,7 @@ func ends(d *json.Decoder) bool {
 // text gives a member that is a string; empty if there is none.
 func (m members) text(name string) string {
 	var s string
-	if raw := m[name]; len(raw) == 0 || raw[0] != '"' || json.Unmarshal(raw, &s) != nil {
+	if raw := m[name]; len(raw) == 0 || json.Unmarshal(raw, &s) != nil {
 		return ""
 	}
 	return s
