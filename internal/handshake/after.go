@@ -64,12 +64,13 @@ func eventGridValidation(_ *handshake, r Request, body []byte) (Answer, Outcome)
 	return object("validationResponse", code)
 }
 
-// xForgery refuses a webhook whose signature [xChallenge] may have given away.
+// xForgery refuses a webhook whose signature [xChallenge] may have given away,
+// like any other that isn't authentic.
 func xForgery(_ *handshake, _ Request, body []byte) (Answer, Outcome) {
 	if !isNonce(body) {
 		return Answer{}, NotAHandshake
 	}
-	return refuse(http.StatusUnauthorized, "handshake_forgery", "a signature of this body proves nothing")
+	return refuse(http.StatusUnauthorized, "unauthorized", "the request is not authenticated")
 }
 
 // messageWith reads a body as one JSON object if the word is in it and it is

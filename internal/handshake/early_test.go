@@ -149,6 +149,9 @@ func checkAnswer(t *testing.T, provider string, a Answer, outcome Outcome, statu
 		}
 		return
 	}
+	if want := map[Outcome]string{Answered: "answered", Refused: "refused"}[outcome]; outcome.String() != want {
+		t.Errorf("outcome %v", outcome)
+	}
 	if a.Provider != provider {
 		t.Errorf("provider %q", a.Provider)
 	}

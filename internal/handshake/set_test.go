@@ -100,19 +100,25 @@ func TestNew(t *testing.T) {
 func TestMethods(t *testing.T) {
 	tests := []struct {
 		providers, want []string
+		body            bool
 	}{
-		{nil, nil},
-		{[]string{"slack", "zoom", "eventgrid", "sns", "microsoft-graph"}, nil},
-		{[]string{"trello"}, []string{http.MethodHead}},
-		{[]string{"cloudevents", "trello", "meta", "dropbox", "x", "ebay"}, []string{http.MethodGet, http.MethodHead, http.MethodOptions}},
+		{nil, nil, false},
+		{[]string{"sns", "microsoft-graph"}, nil, false},
+		{[]string{"sns", "slack"}, nil, true},
+		{[]string{"zoom"}, nil, true},
+		{[]string{"eventgrid"}, nil, true},
+		{[]string{"x"}, []string{http.MethodGet}, true},
+		{[]string{"trello"}, []string{http.MethodHead}, false},
+		{[]string{"cloudevents", "trello", "meta", "dropbox", "ebay"}, []string{http.MethodGet, http.MethodHead, http.MethodOptions}, false},
 	}
 	for _, test := range tests {
 		var o []Options
 		for _, p := range test.providers {
 			o = append(o, options(p))
 		}
-		if got := newSet(t, o...).Methods(); !slices.Equal(got, test.want) {
-			t.Errorf("%v: %v", test.providers, got)
+		s := newSet(t, o...)
+		if got := s.Methods(); !slices.Equal(got, test.want) || s.NeedsBody() != test.body {
+			t.Errorf("%v: %v, %v", test.providers, got, s.NeedsBody())
 		}
 	}
 }
@@ -122,7 +128,7 @@ func TestNil(t *testing.T) {
 	for _, s := range []*Set{nil, newSet(t)} {
 		_, early := s.Early(Request{Method: http.MethodGet, RawQuery: "challenge=a"})
 		_, after := s.AfterAuth(Request{Method: http.MethodPost}, []byte(`{"type":"url_verification","challenge":"a"}`))
-		if early != NotAHandshake || after != NotAHandshake || s.Methods() != nil {
+		if early != NotAHandshake || after != NotAHandshake || s.Methods() != nil || s.NeedsBody() {
 			t.Errorf("early %v, after %v", early, after)
 		}
 	}
