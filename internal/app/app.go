@@ -12,8 +12,10 @@ import (
 
 	"hookaido/internal/admin"
 	"hookaido/internal/adminapi"
+	"hookaido/internal/auth"
 	"hookaido/internal/config"
 	"hookaido/internal/ingress"
+	"hookaido/internal/limit"
 	"hookaido/internal/observe"
 	"hookaido/internal/pull"
 	"hookaido/internal/pullapi"
@@ -39,10 +41,13 @@ type App struct {
 	broken   chan error // a server that ended by itself
 	// inherited is set if systemd passed any of the listeners.
 	inherited bool
+	gate      *auth.Gate
+	pressure  *limit.Pressure
 
 	mu         sync.Mutex // guards what a reload replaces
 	config     *config.Config
 	generation int64
+	rates      *limit.Rates
 	refused    string // why the last reload was, in one line; empty if it was not
 }
 
@@ -54,7 +59,7 @@ func Run(ctx context.Context, opts Options) error {
 		return err
 	}
 	defer pid.release()
-	a := &App{opts: opts, notifier: systemd.NewNotifier(opts.Clock), broken: make(chan error, 1)}
+	a := &App{opts: opts, notifier: systemd.NewNotifier(opts.Clock), broken: make(chan error, 1), gate: auth.NewGate(opts.Clock)}
 	defer a.notifier.Close()
 	if a.triggers, err = newTriggers(opts); err != nil {
 		return &Failure{Code: ExitConfig, Err: err}
@@ -102,6 +107,7 @@ func (a *App) start(ctx context.Context) error {
 	a.startServers(endpoints)
 	a.startWatchdog(ctx, period)
 	a.triggers.run(ctx, a.logger)
+	go a.pressure.Run(ctx)
 	a.admin.SetPhase(admin.Ready)
 	a.notify(a.notifier.Ready(a.statusLine(ctx)))
 	a.logger.Info("ready", zap.Strings("listeners", endpoints.addresses()))

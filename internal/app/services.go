@@ -11,6 +11,7 @@ import (
 	"hookaido/internal/adminapi"
 	"hookaido/internal/config"
 	"hookaido/internal/ingress"
+	"hookaido/internal/limit"
 	"hookaido/internal/observe"
 	"hookaido/internal/pull"
 	"hookaido/internal/pullapi"
@@ -32,8 +33,9 @@ func (a *App) makeServices(ctx context.Context, cfg *config.Config, es *endpoint
 			return err
 		}
 	}
+	a.pressure = limit.NewPressure(limit.PressureOptions{Clock: clk, Read: a.backlog})
 	a.ingress = ingress.New(ingress.Options{
-		Enqueuer: a.store, Clock: clk, Logger: a.logger.Named("ingress"), Metrics: a.registry,
+		Enqueuer: a.store, Clock: clk, Logger: a.logger.Named("ingress"), Metrics: a.registry, Pressure: a.pressure,
 	})
 	var err error
 	if a.pull, err = pull.New(pull.Options{Queue: a.store, Clock: clk, Registerer: a.registry}); err != nil {

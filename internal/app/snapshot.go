@@ -1,19 +1,17 @@
 package app
 
 import (
-	"fmt"
-
 	"hookaido/internal/auth"
-	"hookaido/internal/auth/hmac"
 	"hookaido/internal/config"
 	"hookaido/internal/ingress"
+	"hookaido/internal/limit"
 	"hookaido/internal/pull"
-	"hookaido/internal/queue"
 )
 
 // parts are what follows from one Hookaidofile, ready to be put in force.
 type parts struct {
 	ingress *ingress.Snapshot
+	rates   *limit.Rates
 	pull    pull.Settings
 	admin   *auth.Tokens
 }
@@ -24,35 +22,16 @@ func (a *App) prepare(cfg *config.Config) (*parts, error) {
 	if err != nil {
 		return nil, err
 	}
-	routes, err := a.ingressRoutes(cfg, values)
+	snapshot, rates, err := a.ingressSnapshot(cfg, values)
 	if err != nil {
 		return nil, err
 	}
 	return &parts{
-		ingress: ingress.NewSnapshot(routes),
+		ingress: snapshot,
+		rates:   rates,
 		pull:    pullSettings(cfg, values),
 		admin:   auth.NewTokens(values.of(cfg.AdminAPI.Tokens)),
 	}, nil
-}
-
-func (a *App) ingressRoutes(cfg *config.Config, values secrets) ([]ingress.Route, error) {
-	var routes []ingress.Route
-	for _, r := range cfg.Routes {
-		route := ingress.Route{Config: r, Targets: []string{queue.PullTarget}}
-		if r.HMAC != nil {
-			v, err := hmac.New(hmac.Options{
-				Provider: r.HMAC.Provider, Route: r.Path, Keys: values.of(r.HMAC.Secrets), Clock: a.opts.Clock,
-				SignatureHeader: r.HMAC.SignatureHeader, TimestampHeader: r.HMAC.TimestampHeader,
-				NonceHeader: r.HMAC.NonceHeader, Tolerance: r.HMAC.Tolerance,
-			})
-			if err != nil {
-				return nil, fmt.Errorf("%s: route %s: %w", r.Pos, r.Path, err)
-			}
-			route.Verifier = v
-		}
-		routes = append(routes, route)
-	}
-	return routes, nil
 }
 
 func pullSettings(cfg *config.Config, values secrets) pull.Settings {
@@ -83,6 +62,7 @@ func (a *App) put(cfg *config.Config, p *parts) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.ingress.Swap(p.ingress)
+	a.rates = p.rates
 	a.pull.Swap(a.pull.Snapshot(p.pull))
 	a.adminAPI.SetTokens(p.admin)
 	a.config = cfg

@@ -43,7 +43,7 @@ func TestAccepted(t *testing.T) {
 				{Name: "Content-Length", Value: "7"}, {Name: "Te", Value: "trailers"}, {Name: "X-Empty"},
 				{Name: "X-Hookaido-Any", Value: "1"}, {Name: "X-Multi", Value: "a"}, {Name: "X-Multi", Value: "b"},
 			},
-			Trace: []queue.Pair{{Name: "path", Value: "/h/x"}, {Name: "remote_addr", Value: c.LocalAddr().String()}},
+			Trace: []queue.Pair{{Name: "path", Value: "/h/x"}, {Name: "remote_addr", Value: c.LocalAddr().String()}, {Name: "remote_ip", Value: "127.0.0.1"}},
 		},
 	}
 	want.ID, want.LeaseID, want.LeaseUntil = messages[0].ID, messages[0].LeaseID, messages[0].LeaseUntil
@@ -251,7 +251,7 @@ func TestSwap(t *testing.T) {
 	var stop sync.WaitGroup
 	stop.Go(func() {
 		for range 200 {
-			w.handler.Swap(NewSnapshot([]Route{open("/new"), open("/old")}))
+			w.handler.Swap(NewSnapshot(SnapshotOptions{Routes: []Route{open("/new"), open("/old")}}))
 		}
 	})
 	c := w.dial()

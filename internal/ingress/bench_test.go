@@ -39,7 +39,7 @@ func BenchmarkHandler(b *testing.B) {
 	for name, r := range map[string]Route{"open": open("/webhooks/github"), "github": o.signed(b, "/webhooks/github", config.GitHub)} {
 		b.Run(name, func(b *testing.B) {
 			h := New(Options{Enqueuer: nowhere{[]string{"evt_1"}}, Clock: o.clock, Logger: zap.NewNop()})
-			h.Swap(NewSnapshot([]Route{open("/other"), r}))
+			h.Swap(NewSnapshot(SnapshotOptions{Routes: []Route{open("/other"), r}}))
 			req := httptest.NewRequest(http.MethodPost, "/webhooks/github", nil)
 			for name, value := range map[string]string{
 				"User-Agent": "GitHub-Hookshot/044aadd", "Content-Length": "1024", "Accept": "*/*", "Content-Type": "application/json",

@@ -1,10 +1,11 @@
 package ingress
 
 import (
-	"net/http"
+	"slices"
 
+	"hookaido/internal/auth"
+	"hookaido/internal/httphead"
 	"hookaido/internal/queue"
-	"hookaido/internal/route"
 )
 
 // isCredential reports whether a header is for us, or for a proxy, and must
@@ -17,16 +18,23 @@ func isCredential(name string) bool {
 	return false
 }
 
-// envelopeOf returns what is kept of a request beside its body. Headers are
-// sorted by name; those of one name keep their order.
-func envelopeOf(r *http.Request, m *route.Match) queue.Envelope {
-	n := 0
+// hides reports whether the route keeps a header out of its messages.
+func (r *Route) hides(name string) bool {
+	return len(r.hidden) > 0 && slices.Contains(r.hidden, name)
+}
+
+// envelope returns what is kept of a request beside its body. Headers have the
+// order in which they were sent, or that of their names where nobody knows it,
+// as over HTTP/2. Those that another service gave come last.
+func (x *exchange) envelope(copied []auth.Header) queue.Envelope {
+	r := x.r
+	n := len(copied)
 	for _, values := range r.Header {
 		n += len(values)
 	}
-	pairs := make([]queue.Pair, 0, n+2) // one allocation for headers and trace
+	pairs := make([]queue.Pair, 0, n+3) // one allocation for headers and trace
 	for name, values := range r.Header {
-		if isCredential(name) {
+		if isCredential(name) || x.rt.hides(name) {
 			continue
 		}
 		for _, value := range values {
@@ -34,11 +42,40 @@ func envelopeOf(r *http.Request, m *route.Match) queue.Envelope {
 		}
 	}
 	sortByName(pairs)
+	sortAsSent(pairs, httphead.OrderOf(r.Context()))
+	for _, h := range copied {
+		pairs = append(pairs, queue.Pair{Name: h.Name, Value: h.Value})
+	}
 	n = len(pairs)
-	pairs = append(pairs, queue.Pair{Name: "path", Value: m.Path}, queue.Pair{Name: "remote_addr", Value: r.RemoteAddr})
+	pairs = append(pairs, queue.Pair{Name: "path", Value: x.match.Path}, queue.Pair{Name: "remote_addr", Value: r.RemoteAddr})
+	if x.client.IsValid() {
+		pairs = append(pairs, queue.Pair{Name: "remote_ip", Value: x.client.String()})
+	}
 	return queue.Envelope{
-		Method: r.Method, RawPath: m.Raw, RawQuery: r.URL.RawQuery,
+		Method: r.Method, RawPath: x.match.Raw, RawQuery: r.URL.RawQuery,
 		Headers: pairs[:n:n], Trace: pairs[n:],
+	}
+}
+
+// sortAsSent brings pairs, whose repeats are in order, into the order of the
+// head. What the head does not have stays at the end.
+func sortAsSent(pairs []queue.Pair, order httphead.Order) {
+	for done := 0; done < len(pairs); {
+		name := order.Next()
+		if name == nil {
+			return
+		}
+		i := done
+		for i < len(pairs) && !name.Is(pairs[i].Name) {
+			i++
+		}
+		if i == len(pairs) {
+			continue // a header that is not kept
+		}
+		p := pairs[i]
+		copy(pairs[done+1:i+1], pairs[done:i])
+		pairs[done] = p
+		done++
 	}
 }
 

@@ -93,7 +93,7 @@ func newWorld(t testing.TB, o worldOptions, routes ...Route) *world {
 	w.handler = New(Options{
 		Enqueuer: w.gate, Clock: o.clock, Logger: zap.New(core), Metrics: w.registry, BodyBudget: o.bodyBudget,
 	})
-	w.handler.Swap(NewSnapshot(routes))
+	w.handler.Swap(NewSnapshot(SnapshotOptions{Routes: routes}))
 	served := http.Handler(w.handler)
 	if o.wrap != nil {
 		served = o.wrap(served)

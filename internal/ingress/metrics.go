@@ -36,6 +36,11 @@ var (
 type metrics struct {
 	accepted, enqueued, rejected prometheus.Counter
 	byReason                     [len(reasonNames)][len(statusNames)]prometheus.Counter
+	// duplicates and ignored were accepted and not kept.
+	duplicates, ignored prometheus.Counter
+	handshakes          *prometheus.CounterVec
+	// backpressure has the reasons of limit.Pressure.
+	backpressure *prometheus.CounterVec
 	// signatureFailures has the classes of hmac.Failure and "replay".
 	signatureFailures *prometheus.CounterVec
 }
@@ -48,9 +53,21 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		accepted: counter("hookaido_ingress_accepted_total", "Requests that were accepted."),
 		enqueued: counter("hookaido_ingress_enqueued_total", "Messages that were enqueued, one per target of an accepted request."),
 		rejected: counter("hookaido_ingress_rejected_total", "Requests that were refused."),
+		duplicates: counter("hookaido_ingress_duplicates_total",
+			"Accepted requests that were not kept, because their message had come in before."),
+		ignored: counter("hookaido_ingress_ignored_total",
+			"Requests that were answered by ignore_unmatched and not kept."),
+		handshakes: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "hookaido_ingress_handshakes_total",
+			Help: "Handshakes of providers, by provider and by whether they were answered or refused.",
+		}, []string{"provider", "outcome"}),
+		backpressure: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "hookaido_ingress_adaptive_backpressure_total",
+			Help: "Requests that adaptive backpressure refused, by the threshold that was reached.",
+		}, []string{"reason"}),
 		signatureFailures: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "hookaido_ingress_signature_failures_total",
-			Help: "Requests whose signature was refused, by the class of the failure.",
+			Help: "Requests whose credentials or signature were refused, by the class of the failure.",
 		}, []string{"class"}),
 	}
 	byReason := prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -65,9 +82,12 @@ func newMetrics(r prometheus.Registerer) *metrics {
 	for class := hmac.Missing; class <= hmac.Mismatch; class++ {
 		m.signatureFailures.WithLabelValues(class.String())
 	}
-	m.signatureFailures.WithLabelValues(replay)
+	for _, class := range []string{replay, "basic", "bearer", "forward"} {
+		m.signatureFailures.WithLabelValues(class)
+	}
 	if r != nil {
-		r.MustRegister(m.accepted, m.enqueued, m.rejected, byReason, m.signatureFailures)
+		r.MustRegister(m.accepted, m.enqueued, m.rejected, byReason, m.signatureFailures,
+			m.duplicates, m.ignored, m.handshakes, m.backpressure)
 	}
 	return m
 }

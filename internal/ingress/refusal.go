@@ -4,8 +4,11 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
+	"hookaido/internal/auth/hmac"
 	"hookaido/internal/httpx"
+	"hookaido/internal/limit"
 	"hookaido/internal/route"
 )
 
@@ -15,10 +18,12 @@ type refusal struct {
 	// label is the reason in the metrics, class the finer one in the logs.
 	label reason
 	class string
-	// cause is what the store said, for the log; nil for other refusals.
+	// cause is what the store or another service said, and hint what to look at,
+	// for the log.
 	cause error
-	// allow is for the Allow header of a 405.
-	allow []string
+	hint  string
+	// header has further fields of the answer.
+	header http.Header
 	// hangUp closes the connection after the answer, because what comes next
 	// on it can't be trusted or is not worth reading.
 	hangUp bool
@@ -27,6 +32,9 @@ type refusal struct {
 // drainable is how much of a body that nobody reads may be swallowed to keep
 // the connection.
 const drainable = 64 << 10
+
+// maxRetryAfter is the longest that a sender is asked to wait.
+const maxRetryAfter = time.Hour
 
 // replay is the class of a request that was accepted before.
 const replay = "replay"
@@ -43,7 +51,8 @@ func noRoute(m *route.Match) *refusal {
 		return &refusal{
 			answer: &httpx.Error{Status: http.StatusMethodNotAllowed, Code: "method_not_allowed",
 				Detail: "this path takes other methods, see the Allow header"},
-			label: reasonNotFound, class: "method_not_allowed", allow: m.Allow,
+			label: reasonNotFound, class: "method_not_allowed",
+			header: http.Header{"Allow": {strings.Join(m.Allow, ", ")}},
 		}
 	default:
 		return &refusal{
@@ -95,9 +104,51 @@ func overloaded() *refusal {
 // nothing. The class goes to the logs and the metrics.
 func (x *exchange) unauthorized(class string) *refusal {
 	x.metrics.signatureFailures.WithLabelValues(class).Inc()
-	return &refusal{
+	f := &refusal{
 		answer: &httpx.Error{Status: http.StatusUnauthorized, Code: "unauthorized", Detail: "the request is not authenticated"},
 		label:  reasonAuth, class: "auth_" + class,
+	}
+	if len(x.rt.challenges) > 0 {
+		f.header = http.Header{"Www-Authenticate": x.rt.challenges}
+	}
+	return f
+}
+
+func (x *exchange) badSignature(failure hmac.Failure) *refusal {
+	f := x.unauthorized(failure.String())
+	f.hint = x.rt.Verifier.Hint(failure)
+	return f
+}
+
+func forbidden() *refusal {
+	return &refusal{
+		answer: &httpx.Error{Status: http.StatusForbidden, Code: "forbidden", Detail: "the request is not allowed"},
+		label:  reasonAuth, class: "auth_forward_forbidden",
+	}
+}
+
+func authUnavailable(cause error) *refusal {
+	return &refusal{
+		answer: &httpx.Error{Status: http.StatusServiceUnavailable, Code: "auth_unavailable",
+			Detail: "the service that decides about requests can't be asked", RetryAfter: httpx.RetryAfter},
+		label: reasonAuth, class: "auth_forward_unavailable", cause: cause,
+	}
+}
+
+func tooMany(wait time.Duration) *refusal {
+	return &refusal{
+		answer: &httpx.Error{Status: http.StatusTooManyRequests, Code: "rate_limited",
+			Detail: "too many requests on this path", RetryAfter: min(max(wait, time.Second), maxRetryAfter)},
+		label: reasonRateLimit, class: "rate_limited",
+	}
+}
+
+func (x *exchange) backlogged(reason limit.Reason) *refusal {
+	x.metrics.backpressure.WithLabelValues(string(reason)).Inc()
+	return &refusal{
+		answer: &httpx.Error{Status: http.StatusServiceUnavailable, Code: "backpressure",
+			Detail: "the backlog is too large to take more right now", RetryAfter: httpx.RetryAfter},
+		label: reasonAdaptiveBackpressure, class: "backpressure_" + string(reason),
 	}
 }
 
@@ -115,12 +166,12 @@ func (x *exchange) refuse(f *refusal) {
 	x.note.Reason = f.class
 	x.metrics.refused(f.label, f.answer.Status)
 	x.refusals.log(&refusedRequest{
-		class: f.class, status: f.answer.Status, cause: f.cause, route: x.note.Route,
+		class: f.class, status: f.answer.Status, cause: f.cause, hint: f.hint, route: x.note.Route,
 		method: x.r.Method, path: x.match.Raw, remoteAddr: x.r.RemoteAddr,
 	})
 	header := x.w.Header()
-	if f.allow != nil {
-		header["Allow"] = []string{strings.Join(f.allow, ", ")}
+	for name, values := range f.header {
+		header[name] = values
 	}
 	undrained := !x.bodyRead && (x.r.ContentLength < 0 || x.r.ContentLength > drainable)
 	if f.hangUp || undrained {

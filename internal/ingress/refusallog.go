@@ -21,6 +21,7 @@ type refusedRequest struct {
 	class      string
 	status     int
 	cause      error
+	hint       string // what to look at; may be empty
 	route      string
 	method     string
 	path       string // as sent, without the query
@@ -63,6 +64,9 @@ func (l *refusalLog) log(r *refusedRequest) {
 	}
 	if r.cause != nil {
 		fields = append(fields, zap.Error(r.cause))
+	}
+	if r.hint != "" {
+		fields = append(fields, zap.String("hint", r.hint))
 	}
 	if leftOut > 0 {
 		fields = append(fields, zap.Int("left_out", leftOut))

@@ -260,7 +260,7 @@ func TestReplay(t *testing.T) {
 		{"badinput 62 with a fresh nonce", func() {}, post("/c", canonicalHeaders("/c", "ab", "n2", start), "ab"), 401},
 		{"badinput 64 with another query", func() {}, post("/c?x=1", canonicalHeaders("/c", "ab", "n1", start), "ab"), 401},
 		{"after a reload", func() {
-			w.handler.Swap(NewSnapshot([]Route{worldOptions{clock: w.clock}.signed(t, "/c", config.Canonical)}))
+			w.handler.Swap(NewSnapshot(SnapshotOptions{Routes: []Route{worldOptions{clock: w.clock}.signed(t, "/c", config.Canonical)}}))
 		}, request, 401},
 		{"same nonce, other time", func() {}, post("/c", canonicalHeaders("/c", "ab", "n1", start.Add(time.Second)), "ab"), 401},
 		{"another nonce and time", func() {}, post("/c", canonicalHeaders("/c", "ab", "n3", start.Add(time.Second)), "ab"), 202},

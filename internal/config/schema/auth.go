@@ -4,7 +4,7 @@ func authRows() []*Directive {
 	ref := []Arg{{Name: "REF", Kind: secretKind()}}
 	user := func(name, help, example string, password Arg) *Directive {
 		return &Directive{Name: name, Args: []Arg{{Name: "USER", Kind: userKind(), Field: "basic.user"}, password},
-			Repeat: true, Later: true, Help: help, Example: example}
+			Repeat: true, Help: help, Example: example}
 	}
 	basic := user("auth basic", "A user and a password that open the route; one line for each user. An inbound route only.",
 		`auth basic ops "{$OPS_PASSWORD}"`, Arg{Name: "PASSWORD", Kind: passwordKind(), Field: "basic.password"})
@@ -15,9 +15,9 @@ func authRows() []*Directive {
 	hmac := hmacBlock()
 	return []*Directive{
 		basic, hash,
-		{Name: "auth htpasswd", Args: ref, Repeat: true, Field: "route.auth_htpasswd", Later: true,
+		{Name: "auth htpasswd", Args: ref, Repeat: true, Field: "route.auth_htpasswd",
 			Help: "Users and bcrypt hashes from a file as htpasswd(1) writes it.", Example: "auth htpasswd credential:users"},
-		{Name: "auth bearer", Args: ref, Repeat: true, Field: "route.auth_bearer", Later: true,
+		{Name: "auth bearer", Args: ref, Repeat: true, Field: "route.auth_bearer",
 			Help: "A token that senders may send as bearer token.", Example: "auth bearer env:SENDER_TOKEN"},
 		{Name: "auth hmac", Form: Both, Args: ref, Block: hmac, Short: "secret",
 			Repeat: true, OneBody: true, Field: "route.auth",
@@ -25,21 +25,29 @@ func authRows() []*Directive {
 				"only one of them may have a block. An inbound route only.",
 			Example: "auth hmac { provider github secret env:GITHUB_SECRET }"},
 		{Name: "auth hmac secret_ref", Form: MayBraces, Args: []Arg{{Name: "ID", Kind: secretIDKind()}}, Block: hmac, Short: "secret_ref",
-			Repeat: true, OneBody: true, Field: "route.auth", Later: true,
+			Repeat: true, OneBody: true, Field: "route.auth",
 			Help: "Requires a valid signature with a secret of the block `secrets`.", Example: "auth hmac secret_ref month-07"},
 		{Name: "auth forward", Form: MayBraces, Args: []Arg{{Name: "URL", Kind: urlKind(), Field: "auth_forward.url"}},
-			Block: forwardBlock(), Field: "route.auth_forward", Later: true,
+			Block: forwardBlock(), Field: "route.auth_forward",
 			Help:    "Asks another service whether the request may pass; it goes with no other way of `auth`. An inbound route only.",
 			Example: "auth forward https://gate.example.org/check"},
 	}
 }
 
-// providers are the words of all signature schemes; those of this version come
-// first.
+// providers are the words of all signature schemes.
 func providers() Kind {
-	return exactKind("github", "gitea", "stripe", "cituro", "forgejo", "gitlab", "gitlab-token", "bitbucket",
-		"standard-webhooks", "svix", "slack", "shopify", "twilio", "zoom", "meta", "discord", "sendgrid", "square", "paypal",
-		"hubspot", "linear", "trello", "x", "generic").running("github", "gitea", "stripe")
+	kind := exactKind("github", "gitea", "stripe", "cituro", "forgejo", "gitlab", "gitlab-token", "bitbucket",
+		"standard-webhooks", "svix", "slack", "shopify", "twilio", "zoom", "meta", "discord", "sendgrid", "square",
+		"hubspot", "linear", "trello", "x", "generic")
+	known := kind.Parse
+	kind.Parse = func(text string) (any, *Problem) {
+		if text == "paypal" {
+			return bad("use auth forward with a service that verifies them, or let the worker ask PayPal",
+				"paypal can't be verified here: its signatures need a certificate that is fetched from PayPal")
+		}
+		return known(text)
+	}
+	return kind
 }
 
 func hmacBlock() *Block {
@@ -61,7 +69,7 @@ func hmacBlock() *Block {
 		header("nonce_header", "X-Nonce", "Header with a text that is used once."),
 		{Name: "tolerance", Args: []Arg{{Name: "DURATION", Kind: positiveKind()}}, Default: "5m", Field: "auth_hmac.tolerance",
 			Help: "How far the timestamp may be from now, and how long a nonce is remembered.", Example: "tolerance 2m"},
-		{Name: "url", Args: []Arg{{Name: "URL", Kind: urlKind()}}, DefaultHelp: "what the request says", Field: "auth_hmac.url", Later: true,
+		{Name: "url", Args: []Arg{{Name: "URL", Kind: urlKind()}}, DefaultHelp: "what the request says", Field: "auth_hmac.url",
 			Help: "The URL that the provider calls, for providers that sign it, such as twilio, square and hubspot.", Example: "url https://hooks.example.org/sms"},
 	}
 	return &Block{Name: "auth_hmac", Title: "auth hmac",
@@ -72,7 +80,7 @@ func hmacBlock() *Block {
 // genericRows describe a scheme, for provider generic alone.
 func genericRows() []*Directive {
 	row := func(name, def, help string, kind Kind) *Directive {
-		return &Directive{Name: name, Args: []Arg{{Name: "VALUE", Kind: kind}}, Default: def, Field: "auth_hmac." + name, Later: true,
+		return &Directive{Name: name, Args: []Arg{{Name: "VALUE", Kind: kind}}, Default: def, Field: "auth_hmac." + name,
 			Help: help + " Only with `provider generic`.", Example: name + " " + def}
 	}
 	prefix := row("signature_prefix", "", "Text in front of the signature in its header.", textKind("prefix"))

@@ -5,8 +5,8 @@ func ingressBlock() *Block {
 		listenRow("ingress.listen", ":8080", "listen 0.0.0.0:8080"),
 		tlsRow("ingress.tls"),
 		{Name: "trusted_proxies", Args: []Arg{{Name: "ADDRESS", Kind: prefixesKind()}}, List: true, Repeat: true, DefaultHelp: "none",
-			Field: "ingress.trusted_proxies", Later: true,
-			Help: "Peers whose X-Forwarded-For is believed: the client is the last address in it that is none of these.", Example: "trusted_proxies 10.0.0.0/8"},
+			Field: "ingress.trusted_proxies",
+			Help:  "Peers whose X-Forwarded-For is believed: the client is the last address in it that is none of these.", Example: "trusted_proxies 10.0.0.0/8"},
 		{Name: "proxy_protocol", Args: []Arg{{Name: "BOOL", Kind: boolKind()}}, Default: "off", Restart: true, Field: "ingress.proxy_protocol", Later: true,
 			Help: "Expects the PROXY protocol, version 1 or 2, from `trusted_proxies`.", Example: "proxy_protocol on"},
 		rateLimitRow("ingress.rate_limit", "Limits the requests of all routes that have no limit of their own."),
@@ -118,5 +118,5 @@ func rateLimitRow(field, help string) *Directive {
 		{Name: "burst", Args: []Arg{{Name: "N", Kind: intKind(1, maxInt)}}, DefaultHelp: "`rps`, rounded up", Field: "rate_limit.burst",
 			Help: "Requests that may come at once.", Example: "burst 40"},
 	}}
-	return &Directive{Name: "rate_limit", Form: Braces, Block: block, Later: true, Field: field, Help: help, Example: "rate_limit { rps 50 burst 100 }"}
+	return &Directive{Name: "rate_limit", Form: Braces, Block: block, Field: field, Help: help, Example: "rate_limit { rps 50 burst 100 }"}
 }

@@ -57,7 +57,7 @@ func routeRow(route *Block) *Directive {
 }
 
 func matcherRow() *Directive {
-	return &Directive{Name: "<matcher>", Form: Braces, Block: matchBlock("matcher", "a named matcher"), Repeat: true, Field: "matcher", Later: true,
+	return &Directive{Name: "<matcher>", Form: Braces, Block: matchBlock("matcher", "a named matcher"), Repeat: true, Field: "matcher",
 		Args:    []Arg{{Name: "@NAME", Kind: matcherKind(), Field: "matcher.name"}},
 		Help:    "Conditions with a name, for use in several routes.",
 		Example: "@office { remote_ip 198.51.100.0/24 }"}

@@ -8,12 +8,12 @@ func routeBlock() *Block {
 		{Name: "endpoint_name", Args: label, Field: "route.endpoint_name", Later: true, DefaultHelp: "none",
 			Help: "Label of the endpoint; it goes with `application`.", Example: "endpoint_name orders.v1"},
 		{Name: "match", Form: Either, Args: []Arg{{Name: "@NAME", Kind: matcherKind()}},
-			List: true, Block: matchBlock("match", "match"), Repeat: true, OneBody: true, Field: "route.match", Later: true,
+			List: true, Block: matchBlock("match", "match"), Repeat: true, OneBody: true, Field: "route.match",
 			DefaultHelp: "POST requests",
 			Help: "Conditions that a request must meet. Those of a block and of named matchers are joined, kind by kind; " +
 				"an inbound route only.",
 			Example: "match { method POST PUT }"},
-		{Name: "ignore_unmatched", Args: []Arg{{Name: "STATUS", Kind: intKind(200, 299)}}, Field: "route.ignore_unmatched", Later: true,
+		{Name: "ignore_unmatched", Args: []Arg{{Name: "STATUS", Kind: intKind(200, 299)}}, Field: "route.ignore_unmatched",
 			DefaultHelp: "the next route is tried",
 			Help:        "Answers a request that fits the path but not `match` with this status and doesn't keep it.", Example: "ignore_unmatched 204"},
 		rateLimitRow("route.rate_limit", "Limits the requests of the route, in place of the limit of ingress; an inbound route only."),
@@ -49,18 +49,18 @@ func answerRows() []*Directive {
 				{Name: "token", Kind: secretKind(), Field: "handshake.token"},
 				{Name: "url", Kind: urlKind(), Field: "handshake.url"},
 			},
-			Repeat: true, Field: "route.handshake", Later: true,
+			Repeat: true, Field: "route.handshake",
 			Help: "Answers the request with which a provider makes sure that the receiver is the right one, and doesn't keep it. " +
 				"`token` is what you agreed on with the provider, `url` the public address of the route; an inbound route only.",
 			Example: "handshake meta token env:META_VERIFY_TOKEN"},
 		{Name: "respond", Args: []Arg{
 			{Name: "STATUS", Kind: intKind(200, 299), Field: "respond.status"},
 			{Name: "BODY", Kind: Kind{Name: "text", Form: "quoted text", Parse: func(text string) (any, *Problem) { return text, nil }}, Field: "respond.body", Optional: true},
-		}, Field: "route.respond", Later: true, DefaultHelp: "202 and a JSON object",
+		}, Field: "route.respond", DefaultHelp: "202 and a JSON object",
 			Help: "What an accepted request is answered; an inbound route only.", Example: `respond 200 "ok"`},
 		{Name: "dedupe header", Args: []Arg{{Name: "NAME", Kind: headerKind(), Field: "dedupe.header"}},
 			Options: []Arg{{Name: "window", Kind: positiveKind(), Field: "dedupe.window", Default: "24h"}},
-			Field:   "route.dedupe", Later: true, DefaultHelp: "every request is a message",
+			Field:   "route.dedupe", DefaultHelp: "every request is a message",
 			Help: "Accepts a request without keeping it again if one with the same value of the header came within the window; " +
 				"an inbound route only.",
 			Example: "dedupe header X-GitHub-Delivery window 24h"},
@@ -101,10 +101,6 @@ func publishRows() []*Directive {
 	flag := func(name, field, help string) *Directive {
 		return &Directive{Name: name, Args: []Arg{{Name: "BOOL", Kind: boolKind()}}, Default: "on", Field: "publish." + field,
 			Help: help, Example: name + " off"}
-	}
-	later := func(row *Directive) *Directive {
-		row.Later = true
-		return row
 	}
 	block := &Block{Name: "publish", Title: "publish", Help: "Whether the admin API may publish to the route.", Rows: []*Directive{
 		flag("enabled", "enabled", "All publishing."),
