@@ -5,8 +5,9 @@
 // Content-Length beside a Transfer-Encoding, folded header lines, line ends
 // without CR. A listener of this package looks at the bytes that the server
 // reads, follows the framing from message to message, and answers such a
-// request itself: 400, 431, 501 or 505 with a code in JSON, then it closes.
-// net/http never sees the end of its head.
+// request itself, with a status such as 400 or 431 and a code in JSON, then it
+// closes. net/http never sees the end of its head. The same happens to a head
+// that is too large, or that comes while many large ones are being held.
 //
 // net/http also forgets in which order the header fields came; [OrderOf] tells.
 //
@@ -22,6 +23,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -50,7 +52,9 @@ type Options struct {
 // Listen returns l with the check on every connection. The server should have
 // [ConnState] as its ConnState if its handlers hijack connections or ask for
 // [OrderOf].
-func Listen(l net.Listener, o Options) net.Listener { return &listener{Listener: l, options: o} }
+func Listen(l net.Listener, o Options) net.Listener {
+	return &listener{Listener: l, options: o, budget: budget{max: headBudget}}
+}
 
 // ConnState ends the check of connections that are hijacked, because what
 // comes on them is no longer HTTP, and forgets the heads of requests that were
@@ -64,13 +68,17 @@ func ConnState(c net.Conn, s http.ConnState) {
 	case http.StateHijacked:
 		checked.hijacked.Store(true)
 	case http.StateIdle:
+		checked.mu.Lock()
+		defer checked.mu.Unlock()
 		checked.heads.drop()
+		checked.refund()
 	}
 }
 
 type listener struct {
 	net.Listener
 	options Options
+	budget  budget
 }
 
 // Accept implements [net.Listener].
@@ -79,7 +87,7 @@ func (l *listener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	checked := &conn{Conn: c, options: &l.options}
+	checked := &conn{Conn: c, options: &l.options, budget: &l.budget}
 	checked.scanner.heads = &checked.heads
 	return withState(checked), nil
 }
@@ -88,8 +96,15 @@ func (l *listener) Accept() (net.Conn, error) {
 type conn struct {
 	net.Conn
 	options *Options
+	budget  *budget
+
+	// mu guards what follows, because net/http reads ahead while a handler is
+	// at work, and may close the connection from elsewhere.
+	mu      sync.Mutex
 	scanner scanner
 	heads   heads
+	charged int64 // bytes of the budget
+	closed  bool
 
 	// found is the fault of a message that waits for its turn, while earlier
 	// ones are being answered; rest has the first bytes of that message.
@@ -114,9 +129,7 @@ func (c *conn) Read(p []byte) (int, error) {
 		return c.readFault(p)
 	}
 	n, err := c.Conn.Read(p)
-	c.heads.mu.Lock()
-	good, begin, f := c.scanner.scan(p[:n])
-	c.heads.mu.Unlock()
+	good, begin, f := c.scan(p[:n])
 	if f == none {
 		return n, err
 	}
@@ -137,6 +150,17 @@ func (c *conn) Read(p []byte) (int, error) {
 		return n, nil
 	}
 	return 0, c.refuse()
+}
+
+// scan looks at the next bytes of the connection, as [scanner.scan] does.
+func (c *conn) scan(p []byte) (good, begin int, f fault) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	good, begin, f = c.scanner.scan(p)
+	if f == none && !c.charge() {
+		f = faultBusy
+	}
+	return good, begin, f
 }
 
 // readFault goes on after the last good byte.
@@ -195,6 +219,10 @@ func (c *conn) Close() error {
 	if c.broken.Swap(false) {
 		c.linger()
 	}
+	c.mu.Lock()
+	c.closed = true
+	c.refund()
+	c.mu.Unlock()
 	return c.Conn.Close()
 }
 

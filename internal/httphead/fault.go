@@ -14,6 +14,7 @@ const (
 	faultHTTP2
 	faultRequestLine
 	faultTarget
+	faultTargetSize
 	faultVersion
 	faultLineEnd
 	faultFold
@@ -24,14 +25,21 @@ const (
 	faultLength
 	faultCoding
 	faultFraming
+	faultBusy
 	faultBody // in a chunked body: the handler is already at work and answers
 )
+
+// retryAfter is what senders are asked to wait, in seconds, when too much is in
+// flight.
+const retryAfter = 5
 
 // Refusal is the answer to a request that is not passed on.
 type Refusal struct {
 	Status int
 	Code   string
 	Detail string
+	// RetryAfter asks the client to come again after so many seconds; 0 doesn't.
+	RetryAfter int
 	// RemoteAddr is the address of the client.
 	RemoteAddr string
 }
@@ -39,6 +47,10 @@ type Refusal struct {
 func (f fault) refusal(remoteAddr string) Refusal {
 	r := Refusal{Status: http.StatusBadRequest, Code: "bad_request", Detail: details[f], RemoteAddr: remoteAddr}
 	switch f {
+	case faultTargetSize:
+		r.Status, r.Code = http.StatusRequestURITooLong, "uri_too_long"
+	case faultBusy:
+		r.Status, r.Code, r.RetryAfter = http.StatusServiceUnavailable, "overloaded", retryAfter
 	case faultVersion:
 		r.Status, r.Code = http.StatusHTTPVersionNotSupported, "http_version_not_supported"
 	case faultFieldCount, faultHeadSize:
@@ -55,6 +67,7 @@ var details = [...]string{
 	faultHTTP2:       "this port speaks HTTP/1.1, not HTTP/2",
 	faultRequestLine: "the request line is malformed",
 	faultTarget:      "the request target has a bad character or escape",
+	faultTargetSize:  "the request target is too long",
 	faultVersion:     "this port speaks HTTP/1.1 and HTTP/1.0",
 	faultLineEnd:     "lines of the head must end in CR LF",
 	faultFold:        "header lines must not be folded",
@@ -65,13 +78,22 @@ var details = [...]string{
 	faultLength:      "Content-Length must be one plain number",
 	faultCoding:      "the only transfer coding here is chunked",
 	faultFraming:     "the length of the body is ambiguous: send either Content-Length or Transfer-Encoding, once, with HTTP/1.1",
+	faultBusy:        "too many requests with large heads are in flight",
 	faultBody:        "the chunked body is malformed",
+}
+
+// body returns the body of the response.
+func (r *Refusal) body() string {
+	return `{"code":"` + r.Code + `","detail":"` + r.Detail + "\"}\n"
 }
 
 // answer returns the whole response, head and body.
 func (r *Refusal) answer() []byte {
-	body := `{"code":"` + r.Code + `","detail":"` + r.Detail + "\"}\n"
+	body, wait := r.body(), ""
+	if r.RetryAfter > 0 {
+		wait = "\r\nRetry-After: " + strconv.Itoa(r.RetryAfter)
+	}
 	return []byte("HTTP/1.1 " + strconv.Itoa(r.Status) + " " + http.StatusText(r.Status) +
-		"\r\nContent-Type: application/json\r\nContent-Length: " + strconv.Itoa(len(body)) +
+		"\r\nContent-Type: application/json\r\nContent-Length: " + strconv.Itoa(len(body)) + wait +
 		"\r\nConnection: close\r\n\r\n" + body)
 }

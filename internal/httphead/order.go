@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"net"
-	"sync"
 )
 
 // Order has the names of the header fields of a request in the order in which
@@ -59,6 +58,8 @@ func OrderOf(ctx context.Context) Order {
 	if !ok {
 		return Order{}
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	return c.heads.first()
 }
 
@@ -81,10 +82,8 @@ const (
 )
 
 // heads has the field names of the requests that were read from a connection
-// and not answered yet. The scanner adds to it while a handler may look,
-// because net/http reads ahead.
+// and not answered yet.
 type heads struct {
-	mu    sync.Mutex
 	names []byte // as sent, each with a colon behind
 	ends  []int  // the ends in names of the heads that are complete
 }
@@ -104,8 +103,6 @@ func (h *heads) endName() { h.names = append(h.names, ':') }
 func (h *heads) end() { h.ends = append(h.ends, len(h.names)) }
 
 func (h *heads) first() Order {
-	h.mu.Lock()
-	defer h.mu.Unlock()
 	if len(h.ends) == 0 {
 		return Order{}
 	}
@@ -114,8 +111,6 @@ func (h *heads) first() Order {
 
 // drop forgets the first head, whose request was answered.
 func (h *heads) drop() {
-	h.mu.Lock()
-	defer h.mu.Unlock()
 	if len(h.ends) == 0 {
 		return
 	}

@@ -30,6 +30,8 @@ const (
 const (
 	maxFields = 200
 	maxHead   = 1 << 20 // bytes
+	// maxTarget bounds, in bytes, the line of the request up to the version.
+	maxTarget = 16 << 10
 	// maxTrailer and maxExtensions bound, in bytes, what may stand in a chunked
 	// body beside the data. net/http gives up somewhat later.
 	maxTrailer    = 2 << 10
@@ -111,6 +113,8 @@ func (s *scanner) advance(p []byte) (int, fault) {
 	switch {
 	case s.trailer && s.head > maxTrailer:
 		return n, faultBody
+	case s.head > maxTarget && (s.state < inVersion || s.state == inVersion && s.digits == 0):
+		return n, faultTargetSize
 	case s.head > maxHead:
 		return n, faultHeadSize
 	}

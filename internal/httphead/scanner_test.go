@@ -100,6 +100,10 @@ var framings = []struct {
 	{"control character in the query", "GET /?\x7f HTTP/1.1\r\n\r\n", nil, faultTarget},
 	{"badinput 54 TLS hello", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", nil, faultTLS},
 	{"TLS after a request", post + "\r\n\x16\x03\x01", []int{29}, faultTLS},
+	{"target of the largest size", "GET /" + strings.Repeat("a", maxTarget-6) + " HTTP/1.1\r\nHost: h\r\n\r\n", []int{maxTarget + 21}, none},
+	{"long target", "GET /" + strings.Repeat("a", maxTarget-5) + " HTTP/1.1\r\nHost: h\r\n\r\n", nil, faultTargetSize},
+	{"long query", "GET /?" + strings.Repeat("a", maxTarget), nil, faultTargetSize},
+	{"long method", strings.Repeat("A", maxTarget+1), nil, faultTargetSize},
 	{"long head", post + "X: " + strings.Repeat("a", maxHead) + "\r\n\r\n", nil, faultHeadSize},
 
 	{"badinput 39 bad chunk size", post + "Transfer-Encoding: chunked\r\n\r\nzz\r\n", nil, faultBody},
