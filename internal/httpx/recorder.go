@@ -13,8 +13,11 @@ type recorder struct {
 	http.ResponseWriter
 	status int // 0 until the head of the answer is written
 	bytes  int64
-	note   Note
-	line   observe.AccessLine // here, so that logging a request allocates nothing
+	// streams is set for HTTP/2, where a handler that wants no more of its
+	// request must not end the connection, which others use.
+	streams bool
+	note    Note
+	line    observe.AccessLine // here, so that logging a request allocates nothing
 }
 
 // recorders are reused, because every request needs one.
@@ -42,6 +45,9 @@ func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 func (r *recorder) WriteHeader(status int) {
 	if r.status == 0 && (status >= http.StatusOK || status == http.StatusSwitchingProtocols) {
 		r.status = status
+		if r.streams {
+			delete(r.Header(), "Connection")
+		}
 	}
 	r.ResponseWriter.WriteHeader(status)
 }

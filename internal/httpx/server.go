@@ -26,6 +26,17 @@ const (
 	IdleTimeout = 120 * time.Second
 	// MaxHeaderBytes bounds the head; a longer one gets 431.
 	MaxHeaderBytes = 1 << 20
+	// maxHeaderBytes2 bounds it for HTTP/2, where one connection may hold a head
+	// for each of its streams.
+	maxHeaderBytes2 = 256 << 10
+)
+
+// http2Limits bound what one connection may hold over HTTP/2, which are maxStreams
+// requests and, for bodies that no handler has read yet, a window.
+const (
+	maxStreams       = 100
+	http2Window      = 128 << 10 // bytes, of a connection and of a stream
+	http2WriteWithin = 30 * time.Second
 )
 
 // ServerOptions describe a server for [NewServer].
@@ -37,13 +48,15 @@ type ServerOptions struct {
 	Logger *zap.Logger
 	// ConnContext may add to the context of a connection; nil adds nothing.
 	ConnContext func(ctx context.Context, c net.Conn) context.Context
+	// HTTP2 is set for a server of the connections of [TLSListener.HTTP2].
+	HTTP2 bool
 }
 
 // NewServer makes a server with our limits.
 func NewServer(o ServerOptions) *http.Server {
 	// it fails only for a level that zap does not know
 	errorLog, _ := zap.NewStdLogAt(o.Logger, zap.DebugLevel)
-	return &http.Server{
+	s := &http.Server{
 		Handler:                      &root{next: o.Handler, logger: o.Logger},
 		ReadHeaderTimeout:            ReadHeaderTimeout,
 		ReadTimeout:                  ReadTimeout,
@@ -54,6 +67,16 @@ func NewServer(o ServerOptions) *http.Server {
 		ConnContext:                  o.ConnContext,
 		DisableGeneralOptionsHandler: true,
 	}
+	if o.HTTP2 {
+		s.MaxHeaderBytes = maxHeaderBytes2
+		s.HTTP2 = &http.HTTP2Config{
+			MaxConcurrentStreams:          maxStreams,
+			MaxReceiveBufferPerConnection: http2Window,
+			MaxReceiveBufferPerStream:     http2Window,
+			WriteByteTimeout:              http2WriteWithin,
+		}
+	}
+	return s
 }
 
 // ExtendWrite gives the client d from now to take the answer, in place of what
@@ -74,20 +97,29 @@ type root struct {
 func (h *root) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	rec := h.recorders.get(w)
 	defer h.recorders.put(rec)
-	defer h.recover(rec)
+	rec.streams = r.ProtoMajor > 1
+	finished := false
+	defer func() {
+		switch {
+		case finished:
+		case rec.streams && rec.status != 0:
+			// on its way up the panic makes net/http reset the stream, which
+			// tells the client that the answer is not complete
+			h.logger.Error("a request handler panicked", zap.Stack("stack"))
+		default:
+			h.answerPanic(rec, recover())
+		}
+	}()
 	if r.RequestURI == "*" {
 		WriteError(rec, &Error{Status: http.StatusMethodNotAllowed, Code: "method_not_allowed",
 			Detail: "OPTIONS * is not answered"})
-		return
+	} else {
+		h.next.ServeHTTP(rec, r)
 	}
-	h.next.ServeHTTP(rec, r)
+	finished = true
 }
 
-func (h *root) recover(rec *recorder) {
-	p := recover()
-	if p == nil {
-		return
-	}
+func (h *root) answerPanic(rec *recorder, p any) {
 	if p == http.ErrAbortHandler { //nolint:errorlint // the value itself, as net/http compares it
 		abort(rec)
 		return
