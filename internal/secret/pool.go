@@ -35,7 +35,7 @@ func NewPool(versions ...Version) Pool {
 // Len returns the number of versions, valid or not.
 func (p Pool) Len() int { return len(p.versions) }
 
-// All returns every version, valid or not, those that began last first.
+// All returns the versions, valid or not, in the order of [Pool.ValidAt].
 func (p Pool) All() []Version { return slices.Clone(p.versions) }
 
 // ValidAt returns the versions that are valid at t, those that began last
