@@ -98,10 +98,10 @@ func (c *proxyConn) header() bool {
 		if header == nil {
 			_, cause := c.inner.Read(nil)
 			c.failed = true
-			_ = c.Close() // nobody is left to tell
 			if c.options.Refused != nil {
 				c.options.Refused(c.remote, cause)
 			}
+			_ = c.Close() // nobody is left to tell
 			return
 		}
 		if addr, ok := header.SourceAddr.(*net.TCPAddr); ok && !header.Command.IsLocal() {
