@@ -155,16 +155,15 @@ func (b *routeBuilder) verifier(r *config.Route) (*hmac.Verifier, error) {
 
 func (b *routeBuilder) handshakes(r *config.Route) (*handshake.Set, error) {
 	var keys []secret.Value
+	var pool secret.Pool
 	if r.HMAC != nil {
-		keys = b.values.of(r.HMAC.Secrets)
-		for _, v := range b.values.pool(b.cfg, r.HMAC.SecretNames).ValidAt(b.app.opts.Clock.Now()) {
-			keys = append(keys, v.Value)
-		}
+		keys, pool = b.values.of(r.HMAC.Secrets), b.values.pool(b.cfg, r.HMAC.SecretNames)
 	}
 	var options []handshake.Options
 	for _, h := range r.Handshakes {
 		options = append(options, handshake.Options{
-			Provider: h.Provider, Token: b.values[h.Token.Ref], Keys: keys, URL: h.URL, Pos: h.Pos.String(),
+			Provider: h.Provider, Token: b.values[h.Token.Ref], Keys: keys, Pool: pool, Clock: b.app.opts.Clock,
+			URL: h.URL, Pos: h.Pos.String(),
 		})
 	}
 	return handshake.New(options)
