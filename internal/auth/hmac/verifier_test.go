@@ -2,7 +2,9 @@ package hmac
 
 import (
 	stdhmac "crypto/hmac"
+	"crypto/sha1"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"fmt"
 	"net/http"
@@ -17,7 +19,7 @@ import (
 )
 
 const (
-	hubKey    = "s3cret"
+	hubKey = "s3cret"
 	body1  = `{"a":1}`
 	good   = "5910e62016ef5034272c926c27071992a465c2335cecf41851bda071577f4f6d" // of body1 with key
 	noBody = "91dfac70c5348b04e1babb8b421ac92cec08b565b49ca16130dccb72503647b7" // of nothing with key
@@ -369,4 +371,10 @@ func TestNewRefuses(t *testing.T) {
 			t.Errorf("%s: the error shows the secret: %v", name, err)
 		}
 	}
+}
+
+func signSHA1(with, text string) string {
+	m := stdhmac.New(sha1.New, []byte(with))
+	m.Write([]byte(text))
+	return base64.StdEncoding.EncodeToString(m.Sum(nil))
 }
