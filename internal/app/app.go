@@ -40,9 +40,11 @@ type App struct {
 	triggers *triggers
 	broken   chan error // a server that ended by itself
 	// inherited is set if systemd passed any of the listeners.
-	inherited bool
-	gate      *auth.Gate
-	pressure  *limit.Pressure
+	inherited    bool
+	certificates certificates
+	connections  connectionMetrics
+	gate         *auth.Gate
+	pressure     *limit.Pressure
 
 	mu         sync.Mutex // guards what a reload replaces
 	config     *config.Config
@@ -103,8 +105,8 @@ func (a *App) start(ctx context.Context) error {
 	for _, left := range sockets.Leftover() {
 		a.logger.Warn("socket_not_served", zap.String("socket", left))
 	}
-	a.inherited = endpoints.inherited()
-	a.startServers(endpoints)
+	a.inherited = len(endpoints.inherited) > 0
+	a.startServers(ctx, cfg, endpoints)
 	a.startWatchdog(ctx, period)
 	a.triggers.run(ctx, a.logger)
 	go a.pressure.Run(ctx)
@@ -117,6 +119,9 @@ func (a *App) start(ctx context.Context) error {
 // assemble makes the parts and puts the first configuration in force.
 func (a *App) assemble(ctx context.Context, cfg *config.Config, es *endpoints) error {
 	parts, err := a.prepare(cfg)
+	if err == nil {
+		err = a.openCertificates(es)
+	}
 	if err != nil {
 		return &Failure{Code: ExitConfig, Err: err}
 	}
@@ -124,6 +129,9 @@ func (a *App) assemble(ctx context.Context, cfg *config.Config, es *endpoints) e
 		return err
 	}
 	if err := a.makeServices(ctx, cfg, es); err != nil {
+		return err
+	}
+	if err := a.observeConnections(); err != nil {
 		return err
 	}
 	a.put(cfg, parts)

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/http"
 	"sync"
@@ -76,14 +77,39 @@ func (c *connections) wait(ctx context.Context, timer clock.Timer, states ...htt
 	}
 }
 
-// drain stops accepting and waits for the requests that came in.
-func (s *server) drain(ctx context.Context, clk clock.Clock) {
+// drain stops accepting and waits for the requests that came in. cutOff is told
+// if some were still under way when ctx ended.
+func (s *server) drain(ctx context.Context, clk clock.Clock, cutOff func(error)) {
 	s.draining.Store(true)
-	for _, l := range s.strict {
+	for _, l := range s.accepts {
 		_ = l.Close() // nothing more is wanted of it
 	}
 	s.serving.Wait() // what was accepted is counted now
-	s.http.SetKeepAlivesEnabled(false)
-	s.conns.wait(ctx, clk.NewTimer(freshTime), http.StateNew)
-	s.conns.wait(ctx, nil, http.StateActive)
+	var ending sync.WaitGroup
+	for _, f := range []*front{s.http1, s.http2} {
+		if f == nil {
+			continue
+		}
+		ending.Go(func() {
+			f.finish(ctx, clk)
+			if err := f.http.Shutdown(ctx); err != nil && !errors.Is(err, net.ErrClosed) {
+				cutOff(err)
+				_ = f.http.Close() // what is left is cut off on purpose
+			}
+		})
+	}
+	ending.Wait()
+}
+
+// finish waits until Shutdown drops nothing. Over HTTP/2 it never does: it
+// tells the clients which of their requests are the last, but must know of the
+// connections to do so.
+func (f *front) finish(ctx context.Context, clk clock.Clock) {
+	if f.streams {
+		f.conns.wait(ctx, clk.NewTimer(freshTime), http.StateNew)
+		return
+	}
+	f.http.SetKeepAlivesEnabled(false)
+	f.conns.wait(ctx, clk.NewTimer(freshTime), http.StateNew)
+	f.conns.wait(ctx, nil, http.StateActive)
 }

@@ -52,11 +52,16 @@ func (a *App) reload() (admin.ReloadResult, error) {
 	if err != nil {
 		return admin.ReloadResult{}, err
 	}
+	useCertificates, err := a.certificates.read()
+	if err != nil {
+		return admin.ReloadResult{}, err
+	}
 	a.put(cfg, parts)
+	changes := append(describeChanges(old, cfg), useCertificates()...)
 	return admin.ReloadResult{
 		Generation:  generation + 1,
 		Fingerprint: cfg.Fingerprint,
-		Changes:     describeChanges(old, cfg),
+		Changes:     changes,
 	}, nil
 }
 
