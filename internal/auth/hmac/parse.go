@@ -120,8 +120,8 @@ func milliseconds(text string) (time.Time, bool) { return parseStamp(text, time.
 
 func rfc3339(text string) (time.Time, bool) {
 	var at time.Time
-	// the method is strict, unlike time.Parse
-	if len(text) > len("2006-01-02T15:04:05.999999999-07:00") || at.UnmarshalText([]byte(text)) != nil {
+	// the method is strict, unlike time.Parse, but takes a comma for the dot
+	if len(text) > len("2006-01-02T15:04:05.999999999-07:00") || strings.Contains(text, ",") || at.UnmarshalText([]byte(text)) != nil {
 		return time.Time{}, false
 	}
 	return at, true

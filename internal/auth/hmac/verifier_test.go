@@ -358,21 +358,6 @@ func TestClaimsBelongToTheRoute(t *testing.T) {
 	}
 }
 
-// badinput 74: no key, no verifier.
-func TestNewRefuses(t *testing.T) {
-	for name, o := range map[string]Options{
-		"no key":           {Provider: config.GitHub},
-		"empty keys":       {Provider: config.GitHub, Keys: []secret.Value{{}, secret.New(nil)}},
-		"unknown provider": {Provider: "nobody", Keys: []secret.Value{secret.New([]byte(hubKey))}},
-	} {
-		if v, err := New(o); err == nil || v != nil {
-			t.Errorf("%s: New = %v, %v, want an error", name, v, err)
-		} else if strings.Contains(err.Error(), hubKey) {
-			t.Errorf("%s: the error shows the secret: %v", name, err)
-		}
-	}
-}
-
 func signSHA1(with, text string) string {
 	m := stdhmac.New(sha1.New, []byte(with))
 	m.Write([]byte(text))
