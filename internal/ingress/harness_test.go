@@ -24,6 +24,7 @@ import (
 	sign "hookaido/internal/auth/hmac"
 	"hookaido/internal/clock"
 	"hookaido/internal/config"
+	"hookaido/internal/httphead"
 	"hookaido/internal/httpx"
 	"hookaido/internal/queue"
 	"hookaido/internal/queue/memory"
@@ -79,6 +80,7 @@ type worldOptions struct {
 	bodyBudget int64
 	server     func(*http.Server)
 	wrap       func(http.Handler) http.Handler
+	strict     bool // check heads as the daemon does
 }
 
 func newWorld(t testing.TB, o worldOptions, routes ...Route) *world {
@@ -107,6 +109,9 @@ func newWorld(t testing.TB, o worldOptions, routes ...Route) *world {
 		t.Fatal(err)
 	}
 	w.addr = l.Addr().String()
+	if o.strict {
+		l = httphead.Listen(l, httphead.Options{Now: clock.System{}.Now})
+	}
 	done := make(chan error, 1)
 	go func() { done <- w.server.Serve(l) }()
 	t.Cleanup(func() {

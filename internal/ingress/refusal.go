@@ -167,7 +167,7 @@ func (x *exchange) refuse(f *refusal) {
 	x.metrics.refused(f.label, f.answer.Status)
 	x.refusals.log(&refusedRequest{
 		class: f.class, status: f.answer.Status, cause: f.cause, hint: f.hint, route: x.note.Route,
-		method: x.r.Method, path: x.match.Raw, remoteAddr: x.r.RemoteAddr,
+		method: x.r.Method, path: x.match.Raw, remoteAddr: x.r.RemoteAddr, client: x.note.Client,
 	})
 	header := x.w.Header()
 	for name, values := range f.header {

@@ -26,6 +26,7 @@ type refusedRequest struct {
 	method     string
 	path       string // as sent, without the query
 	remoteAddr string
+	client     string // as a trusted proxy tells it; may be empty
 }
 
 // refusalLog logs a sample of the refusals of each class.
@@ -64,6 +65,9 @@ func (l *refusalLog) log(r *refusedRequest) {
 	}
 	if r.cause != nil {
 		fields = append(fields, zap.Error(r.cause))
+	}
+	if r.client != "" {
+		fields = append(fields, zap.String("client", r.client))
 	}
 	if r.hint != "" {
 		fields = append(fields, zap.String("hint", r.hint))
