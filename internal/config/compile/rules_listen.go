@@ -95,8 +95,7 @@ func (c *compiler) listenAt(name string) syntax.Span {
 	return syntax.Span{Start: syntax.Pos{Line: 1, Column: 1}}
 }
 
-// checkOwnAddresses refuses one address twice in a block, and says that several
-// are for later.
+// checkOwnAddresses refuses one address twice in a block.
 func (c *compiler) checkOwnAddresses(l listener) {
 	for i, listen := range l.listens {
 		for _, before := range l.listens[:i] {
@@ -104,9 +103,6 @@ func (c *compiler) checkOwnAddresses(l listener) {
 				c.duplicate(c.addressAt(place{l.name, listen}), c.addressAt(place{l.name, before}), "the address of listen")
 			}
 		}
-	}
-	if len(l.listens) > 1 {
-		c.notRunning(c.addressAt(place{l.name, l.listens[1]}), l.name+": a second `listen`")
 	}
 }
 
@@ -144,7 +140,6 @@ func (c *compiler) checkShared(a, b listener) {
 	fault := func(at syntax.Span, hint, message string) {
 		c.errorAt(CodeListenShared, at, hint, fmt.Sprintf("%s and %s share the address %s, but %s", a.name, b.name, quoted(a.listens[0].Address), message))
 	}
-	found := len(c.diags)
 	for _, l := range []listener{a, b} {
 		if l.name != "ingress" && l.prefix == "" {
 			fault(c.blockOr(l.name, at), "add a line such as: prefix /_"+strings.TrimSuffix(l.name, "_api"), l.name+" has no prefix")
@@ -161,9 +156,6 @@ func (c *compiler) checkShared(a, b listener) {
 	}
 	if a.name == "ingress" {
 		c.checkSharedRoutes(b)
-	}
-	if len(c.diags) == found {
-		c.notRunning(at, "sharing an address between "+a.name+" and "+b.name)
 	}
 }
 

@@ -19,13 +19,11 @@ func TestStrictRefuses(t *testing.T) {
 	opts := testOptions()
 	opts.AllowNotRunning = false
 	for _, line := range []string{
-		"ingress { tls { cert_file /c key_file /k } }", "ingress { listen :1 listen :2 }", "ingress { listen unix:/x }",
 		"ingress { proxy_protocol on trusted_proxies 10.0.0.1 }", "queue_retention { max_age 1d }",
 		"observability { metrics off }", "observability { tracing off }", "secrets { secret a { runtime on } }",
 		"defaults { publish_policy { } }", "defaults { egress { proxy off } }", "defaults { trend_signals { recent_surge_percent 9 } }",
 		"/b { queue { backend postgres } pull { path /b } }", "/b { deliver https://a.example/in { } }",
 		"/b { pull { path /b max_deliveries 3 } }", "/b { publish on pull { path /b } }", "internal /b { pull { path /b } }",
-		"admin_api { listen 127.0.0.1:9443 prefix /x }",
 	} {
 		src := "pull_api { listen 127.0.0.1:9443 prefix /p auth token env:T }\n/a { pull { path /a } }\n" + line
 		if strings.Contains(line, "postgres") {
@@ -47,6 +45,15 @@ func TestStrictRefuses(t *testing.T) {
 	fine := minimal + "defaults { egress { deny 10.0.0.0/8 } deliver { timeout 1s } }\n"
 	if cfg, diags := Source("f", []byte(fine), opts); cfg == nil || len(diags) > 0 {
 		t.Errorf("what does nothing by itself is accepted: %s", syntax.Render(diags))
+	}
+	for _, fine := range []string{
+		"ingress { listen :1 listen [::1]:2 listen unix:/run/x.sock tls { cert_file /c key_file credential:k client_ca /a } }",
+		"ingress { listen 127.0.0.1:9443 }", "admin_api { listen 127.0.0.1:9443 prefix /x }",
+	} {
+		src := "pull_api { listen 127.0.0.1:9443 prefix /p auth token env:T }\n/a { pull { path /a } }\n" + fine
+		if cfg, diags := Source("f", []byte(src), opts); cfg == nil || syntax.HasErrors(diags) {
+			t.Errorf("%s: %s", fine, syntax.Render(diags))
+		}
 	}
 }
 

@@ -62,7 +62,8 @@ func pullBlock() *Block {
 func listenRow(field, def, example string) *Directive {
 	return &Directive{Name: "listen", Args: []Arg{{Name: "ADDRESS", Kind: listenKind()}}, Default: def,
 		Expected: true, Restart: true, Repeat: true, Field: field,
-		Help:    "Address to serve on. Sockets that systemd hands over take its place.",
+		Help: "Address to serve on; several lines for several. Sockets that systemd hands over take its place. " +
+			"Servers whose `listen` lines are the same share the address: requests below the `prefix` of an API are for it, all others for the ingress.",
 		Example: example}
 }
 
@@ -78,7 +79,7 @@ func tokenRow(field, help, example string) *Directive {
 
 func tlsRow(field string) *Directive {
 	file := []Arg{{Name: "FILE", Kind: certKind()}}
-	block := &Block{Name: "tls", Title: "tls", Help: "Serves HTTPS. The files are read at start; validation doesn't open them.", Rows: []*Directive{
+	block := &Block{Name: "tls", Title: "tls", Help: "Serves HTTPS, from TLS 1.2 on. The files are read at start, on reload and when they change; a path may be `credential:NAME`. Validation doesn't open them.", Rows: []*Directive{
 		{Name: "cert_file", Args: file, Required: true, Restart: true, Field: "tls.cert_file",
 			Help: "Certificate and its chain, as PEM.", Example: "cert_file /etc/hookaido/tls/cert.pem"},
 		{Name: "key_file", Args: file, Required: true, Restart: true, Field: "tls.key_file",
@@ -90,8 +91,8 @@ func tlsRow(field string) *Directive {
 			Help: "Whether clients must show a certificate. `none` (or `off`) asks for none, `request` takes any or none, " +
 				"`require_any` takes any; `verify_if_given`, `require` and `require_and_verify` need `client_ca`.", Example: "client_auth none"},
 	}}
-	return &Directive{Name: "tls", Form: Braces, Block: block, Restart: true, Later: true, Field: field,
-		Help: "Serves HTTPS with a certificate.", Example: "tls { cert_file /c.pem key_file /k.pem }"}
+	return &Directive{Name: "tls", Form: Braces, Block: block, Restart: true, Field: field,
+		Help: "Serves HTTPS with a certificate, over HTTP/2 and HTTP/1.1.", Example: "tls { cert_file /c.pem key_file /k.pem }"}
 }
 
 // clientAuthKind gives the words that have a twin as the twin.

@@ -17,13 +17,7 @@ const listenHint = "write HOST:PORT or :PORT, such as 127.0.0.1:9443, [::1]:9443
 
 // listenKind is an address to serve on.
 func listenKind() Kind {
-	return Kind{Name: "address", Form: "HOST:PORT, :PORT or unix:/PATH; IPv6 in brackets", Parse: parseListen,
-		Later: func(value any) string {
-			if l, ok := value.(config.Listen); ok && strings.HasPrefix(l.Address, unixScheme) {
-				return "an address that begins with " + unixScheme
-			}
-			return ""
-		}}
+	return Kind{Name: "address", Form: "HOST:PORT, :PORT or unix:/PATH; IPv6 in brackets", Parse: parseListen}
 }
 
 const (
