@@ -115,13 +115,11 @@ func (e *boundedError) Unwrap() error { return e.err }
 func printable(s string, limit int) string {
 	cut := len(s) > limit
 	if cut {
-		s = s[:limit]
-		for len(s) > 0 && !utf8.RuneStart(s[len(s)-1]) {
-			s = s[:len(s)-1]
+		end := limit
+		for end > 0 && !utf8.RuneStart(s[end]) {
+			end--
 		}
-		if last, size := utf8.DecodeLastRuneInString(s); last == utf8.RuneError && size == 1 {
-			s = s[:len(s)-1]
-		}
+		s = s[:end]
 	}
 	var b strings.Builder
 	for _, r := range strings.TrimSpace(s) {
