@@ -48,8 +48,6 @@ func (s *Source) read() (*Pair, error) {
 	if s.files.clientCA.path == "" {
 		return p, nil
 	}
-	// a ticket would let a client in whose authority was removed meanwhile
-	p.config.SessionTicketsDisabled = true
 	bundle, _, err := s.files.clientCA.read()
 	if err != nil {
 		return fail(err)
