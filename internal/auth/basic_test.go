@@ -4,9 +4,9 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 
 	"hookaido/internal/clock"
 	"hookaido/internal/secret"
@@ -20,6 +20,7 @@ const (
 	bcryptOf80x    = "$2y$04$......................SZFhVdUK5wGKY4lx/QrgUMHG0XsWjbi"
 	apr1OfUmlaut   = "$apr1$r31abcde$GKm605RBqbakcPG.X9Bp/1"
 	apr1OfSecret   = "$apr1$a1$VimCfXgWkP2r.tjTiUDk.1"
+	apr1Of255x     = "$apr1$s$X7iTSd1Ld6pgq0q6vEHcV0"
 	shaOfSecret    = "{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ="
 )
 
@@ -38,12 +39,12 @@ func mustBasic(t testing.TB, o BasicOptions) *Basic {
 }
 
 func TestBasicCheck(t *testing.T) {
-	x80 := strings.Repeat("x", 80)
+	x80, x255 := strings.Repeat("x", 80), strings.Repeat("x", 255)
 	mixed := mustBasic(t, BasicOptions{
 		Passwords: []User{{"ops", value("s3cret")}, {"colon", value("a:b")}},
 		Hashes:    []User{{"hash", value(bcryptOfSecret)}, {"umlaut", value(bcryptOfUmlaut)}, {"long", value(bcryptOf80x)}},
 		Files: []File{{"a file", value("# users\n\nfile:" + bcryptOfSecret + "\r\n  apr:" + apr1OfUmlaut + "  \napr2:" + apr1OfSecret +
-			":a comment\nsha:" + shaOfSecret)}},
+			":a comment\nsha:" + shaOfSecret + "\napr3:" + apr1Of255x)}},
 	})
 	fast := mustBasic(t, BasicOptions{Passwords: []User{{"ops", value("s3cret")}, {"other", value("second")}}})
 	tests := []struct {
@@ -57,7 +58,7 @@ func TestBasicCheck(t *testing.T) {
 		{"long:" + x80, Allowed}, {"long:" + x80[:72], Allowed}, {"long:" + x80[:71], Refused},
 		{"file:secret", Allowed}, {"file:secret\r", Refused},
 		{"apr:päss w:rd", Allowed}, {"apr:päss w:rd ", Refused}, {"apr2:secret", Allowed}, {"apr2:", Refused},
-		{"apr2:" + strings.Repeat("y", 60000), Refused},
+		{"apr3:" + x255, Allowed}, {"apr3:" + x255 + "x", Refused}, {"apr3:" + strings.Repeat("x", 60000), Refused},
 		{"sha:secret", Allowed}, {"sha:secrets", Refused},
 	}
 	for range 2 { // the second time what succeeded is remembered
@@ -135,17 +136,24 @@ func TestBasicCostIsTheSame(t *testing.T) {
 // TestBasicRemembers lets a steady sender pay for one hash, and nobody else
 // profit from it.
 func TestBasicRemembers(t *testing.T) {
-	b := mustBasic(t, BasicOptions{Hashes: []User{{"u", value(bcryptOfSecret)}, {"v", value("$2y$05" + bcryptOf80x[6:])}}, Gate: newGate(clock.System{}, 1)})
+	gate := newGate(clock.System{}, 1)
+	b := mustBasic(t, BasicOptions{Hashes: []User{{"u", value(bcryptOfSecret)}, {"v", value("$2y$05" + bcryptOf80x[6:])}}, Gate: gate})
 	n := count(b)[class{"bcrypt", 5}]
-	var all sync.WaitGroup
-	for range 50 {
-		all.Go(func() {
-			if got := b.Check(context.Background(), basicHeader("u:secret")); got != Allowed {
-				t.Errorf("got %v", got)
-			}
-		})
-	}
-	all.Wait()
+	synctest.Test(t, func(t *testing.T) {
+		gate.clock, gate.slots = clock.System{}, make(chan struct{}, 1) // of this bubble
+		gate.slots <- struct{}{}
+		for range 50 {
+			go func() {
+				if got := b.Check(context.Background(), basicHeader("u:secret")); got != Allowed {
+					t.Errorf("got %v", got)
+				}
+			}()
+		}
+		synctest.Wait() // all wait at the gate
+		gate.leave()
+		synctest.Wait()
+	})
+	gate.slots = make(chan struct{}, 1)
 	if got := n.Swap(0); got != 1 {
 		t.Errorf("50 logins that came together computed %d hashes", got)
 	}

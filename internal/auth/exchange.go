@@ -3,9 +3,11 @@ package auth
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -29,8 +31,6 @@ type call struct {
 	url    *url.URL
 	header http.Header
 	body   []byte
-	// foreign is set once a redirect has led to another scheme, host or port.
-	foreign bool
 }
 
 // call makes the first request of an exchange.
@@ -75,7 +75,7 @@ func (f *Forward) exchange(ctx context.Context, c call) (*http.Response, error) 
 		req.Header = c.header
 		resp, err := f.transport.RoundTrip(req)
 		if err != nil {
-			return nil, err
+			return nil, withoutAnswer(err)
 		}
 		location := resp.Header.Get("Location")
 		if !isRedirect(resp.StatusCode) || location == "" {
@@ -87,6 +87,21 @@ func (f *Forward) exchange(ctx context.Context, c call) (*http.Response, error) 
 		}
 	}
 	return nil, fmt.Errorf("it redirects more than %d times", maxRedirects)
+}
+
+// withoutAnswer returns an error of net/http without what it quotes of a
+// malformed answer, which may be long, or a header that is secret.
+func withoutAnswer(err error) error {
+	var network *net.OpError
+	var certificate *tls.CertificateVerificationError
+	if errors.As(err, &network) || errors.As(err, &certificate) {
+		return err
+	}
+	text, _, quotes := strings.Cut(err.Error(), `"`)
+	if !quotes {
+		return err
+	}
+	return errors.New(strings.TrimRight(text, ": "))
 }
 
 func isRedirect(status int) bool {
@@ -107,7 +122,7 @@ func (c call) redirected(status int, location string) (call, error) {
 	case c.url.Scheme == "https" && to.Scheme == "http":
 		return call{}, errors.New("it leads from https to http")
 	}
-	next := call{method: c.method, url: to, header: c.header.Clone(), body: c.body, foreign: c.foreign}
+	next := call{method: c.method, url: to, header: c.header.Clone(), body: c.body}
 	if status != http.StatusTemporaryRedirect && status != http.StatusPermanentRedirect {
 		next.body = nil
 		if next.method != http.MethodHead {
@@ -118,9 +133,6 @@ func (c call) redirected(status int, location string) (call, error) {
 		}
 	}
 	if to.Scheme != c.url.Scheme || !strings.EqualFold(to.Host, c.url.Host) {
-		next.foreign = true
-	}
-	if next.foreign {
 		for name := range next.header {
 			if isSensitive(name) {
 				delete(next.header, name)

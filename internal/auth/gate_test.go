@@ -48,8 +48,9 @@ func TestGate(t *testing.T) {
 		}
 		gone, cancel := context.WithCancel(t.Context())
 		cancel()
-		if g.enter(gone) {
-			t.Error("entered a full gate")
+		began = c.Monotonic()
+		if g.enter(gone) || c.Monotonic() != began {
+			t.Error("who is gone entered a full gate, or waited")
 		}
 		g.leave()
 		if !g.enter(t.Context()) || g.waiting.Load() != 0 {
