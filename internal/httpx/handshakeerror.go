@@ -49,7 +49,7 @@ func newHandshakeError(remote net.Addr, err error) *HandshakeError {
 		e.Reason = HandshakeRefused
 	case errors.As(err, &network) && network.Timeout():
 		e.Reason = HandshakeTimeout
-	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		e.Reason = HandshakeGone
 	}
 	return e
