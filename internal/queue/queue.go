@@ -90,6 +90,10 @@ const (
 	Ack  Action = iota + 1 // done: remove
 	Nack                   // back to the queue, due after Delay
 	Bury                   // to the dead letters, with Reason
+	// Release gives a message back as if it had not been leased: due as before,
+	// in its old place and with one attempt less. It is for consumers that have
+	// not begun to work on it.
+	Release
 )
 
 // SettleRequest ends leases, all with the same action. Each lease succeeds or
