@@ -13,12 +13,17 @@ const maxRequests = 4096
 // CheckHTTP2 returns next with the same check of requests that came over
 // HTTP/2, which net/http takes with targets, hosts and lengths that it refuses
 // in HTTP/1.x. Those of HTTP/1.x, which [Listen] has checked, are passed on.
-func CheckHTTP2(next http.Handler, o Options) http.Handler { return &http2Check{next: next, options: o} }
+func CheckHTTP2(next http.Handler, o Options) http.Handler {
+	h := &http2Check{next: next, options: o}
+	h.budget.max = headBudget
+	return h
+}
 
 type http2Check struct {
 	next    http.Handler
 	options Options
 	running atomic.Int64
+	budget  budget // for heads larger than freeHead
 }
 
 // ServeHTTP implements [http.Handler].
@@ -28,11 +33,13 @@ func (h *http2Check) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer h.running.Add(-1)
-	f := none
-	if h.running.Add(1) > maxRequests {
+	size := headSize(r)
+	f := checkHTTP2(r)
+	switch {
+	case h.running.Add(1) > maxRequests || size > freeHead && !h.budget.take(size):
 		f = faultBusy
-	} else {
-		f = checkHTTP2(r)
+	case size > freeHead:
+		defer h.budget.give(size)
 	}
 	if f == none {
 		h.next.ServeHTTP(w, r)
@@ -54,6 +61,17 @@ func (h *http2Check) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	w.WriteHeader(refusal.Status)
 	_, _ = w.Write([]byte(body)) // the client may be gone
+}
+
+// headSize is what a head holds in memory, about.
+func headSize(r *http.Request) int64 {
+	n := len(r.RequestURI)
+	for name, values := range r.Header {
+		for _, value := range values {
+			n += len(name) + len(value)
+		}
+	}
+	return int64(n)
 }
 
 // checkHTTP2 finds what is wrong with a request (RFC 9113, section 8.3). The
@@ -89,6 +107,9 @@ func checkHTTP2(r *http.Request) fault {
 // leaves out the state of TLS if the scheme is not https.
 func checkTarget(r *http.Request) fault {
 	target := r.RequestURI
+	if len(target) > maxTarget {
+		return faultTargetSize
+	}
 	if r.TLS == nil || target == "" || target[0] != '/' && (target != "*" || r.Method != http.MethodOptions) {
 		return faultTarget
 	}
