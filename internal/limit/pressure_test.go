@@ -177,10 +177,10 @@ func TestFirstReadingIsSharedAndWaitedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var reads atomic.Int32
 		proceed := make(chan struct{})
-		p := NewPressure(PressureOptions{Clock: clock.NewManual(start), Read: func(context.Context) (Backlog, error) {
+		p := NewPressure(PressureOptions{Clock: clock.NewManual(start), Read: func(ctx context.Context) (Backlog, error) {
 			reads.Add(1)
 			<-proceed
-			return Backlog{Queued: 1000}, nil
+			return Backlog{Queued: 1000}, ctx.Err()
 		}})
 		gone, leave := context.WithCancel(t.Context())
 		leave()
@@ -193,8 +193,9 @@ func TestFirstReadingIsSharedAndWaitedFor(t *testing.T) {
 				}
 			})
 		}
-		proceed <- struct{}{}
+		close(proceed)
 		wg.Wait()
+		p.first(t.Context()) // somebody who came a moment too late to be the first
 		if reads.Load() != 1 || refused.Load() != 10 {
 			t.Errorf("%d readings, %d refused, want 1 and 10", reads.Load(), refused.Load())
 		}

@@ -10,19 +10,12 @@ import (
 	"hookaido/internal/config"
 )
 
-// probe is a request with what the conditions ask of it.
+// probe is a request that looks for its route.
 type probe struct {
 	*http.Request
 	client netip.Addr
-	host   string
 	// plain leaves handshakes out.
 	plain bool
-}
-
-// newProbe makes the probe of r. net/http has put the host of a request in
-// absolute form in the place of its Host field.
-func newProbe(r *http.Request, client netip.Addr) probe {
-	return probe{Request: r, client: client.Unmap().WithZone(""), host: hostOf(r.Host)}
 }
 
 // hostOf returns a host in lower case without its port, the brackets of an
@@ -64,8 +57,18 @@ func (c *conditions) hold(p *probe) bool { return c.reached(p) && c.described(p)
 // reached has the conditions on who asks for what; those of described are on
 // what the request says.
 func (c *conditions) reached(p *probe) bool {
-	return (len(c.hosts) == 0 || slices.ContainsFunc(c.hosts, p.hasHost)) &&
-		(len(c.remoteIP) == 0 || slices.ContainsFunc(c.remoteIP, p.isFrom))
+	if len(c.hosts) > 0 {
+		// net/http has put the host of an absolute form in the place of Host
+		host := hostOf(p.Host)
+		if !slices.ContainsFunc(c.hosts, func(pattern string) bool { return fitsHost(host, pattern) }) {
+			return false
+		}
+	}
+	if len(c.remoteIP) > 0 {
+		client := p.client.Unmap().WithZone("") // as prefixes are
+		return slices.ContainsFunc(c.remoteIP, func(prefix netip.Prefix) bool { return prefix.Contains(client) })
+	}
+	return true
 }
 
 func (c *conditions) described(p *probe) bool {
@@ -92,23 +95,20 @@ func (c *conditions) described(p *probe) bool {
 	return true
 }
 
-// hasHost reports whether the request is for pattern: a host, "*." and a suffix
+// fitsHost reports whether host is that of pattern: a host, "*." and a suffix
 // for its sub-domains, or "*" for any. A request without a host fits none.
-func (p *probe) hasHost(pattern string) bool {
+func fitsHost(host, pattern string) bool {
 	switch {
-	case p.host == "":
+	case host == "":
 		return false
 	case pattern == "*":
 		return true
 	case strings.HasPrefix(pattern, "*."):
 		suffix := pattern[1:]
-		return len(p.host) > len(suffix) && strings.HasSuffix(p.host, suffix)
+		return len(host) > len(suffix) && strings.HasSuffix(host, suffix)
 	}
-	return p.host == pattern
+	return host == pattern
 }
-
-// isFrom reports whether the client is known and in prefix.
-func (p *probe) isFrom(prefix netip.Prefix) bool { return prefix.Contains(p.client) }
 
 // hasValue reports whether any of the values of a header is want, or has it
 // among its elements, which commas part.

@@ -203,6 +203,7 @@ func TestQueryConditions(t *testing.T) {
 		{"beside a malformed one", pairs("mode", "live"), "", "%zz=1&mode=live", true},
 		{"semicolon", pairs("mode", "live"), "", "mode=live;x=1", false},
 		{"there", nil, "tenant", "x=1&tenant=7", true},
+		{"semicolon, malformed to the end", nil, "tenant", "tenant=7;x=1", false},
 		{"there without a value", nil, "tenant", "tenant", true},
 		{"not there", nil, "tenant", "tenants=7", false},
 		{"one there", nil, "a b", "a=1", false},

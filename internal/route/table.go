@@ -134,18 +134,16 @@ func (n *node) at(path string) *node {
 //     fits. Who sends it is to be authenticated all the same: the answer would
 //     tell everybody the conditions otherwise.
 func (t *Table) Match(r *http.Request, client netip.Addr) Match {
-	return t.match(newProbe(r, client))
+	return t.match(&probe{Request: r, client: client})
 }
 
 // MatchMessage is Match for a request that is no handshake: no route is Found
 // for its handshakes.
 func (t *Table) MatchMessage(r *http.Request, client netip.Addr) Match {
-	p := newProbe(r, client)
-	p.plain = true
-	return t.match(p)
+	return t.match(&probe{Request: r, client: client, plain: true})
 }
 
-func (t *Table) match(p probe) Match {
+func (t *Table) match(p *probe) Match {
 	m := Match{Outcome: BadPath, Raw: rawPath(p.Request)}
 	if p.Method == http.MethodConnect && p.URL.Path == "" {
 		// the target is a host to connect to, which is no business of ours
@@ -156,16 +154,16 @@ func (t *Table) match(p probe) Match {
 	if !ok {
 		return m
 	}
-	index, how := t.find(path, &p)
+	index, how := t.find(path, p)
 	if split != path {
-		if other, way := t.find(split, &p); other != index || way != how {
+		if other, _ := t.find(split, p); other != index {
 			return m
 		}
 	}
 	m.Path, m.Index = path, index
 	switch how {
 	case refuses:
-		m.Outcome, m.Allow = t.refused(path, &p)
+		m.Outcome, m.Allow = t.refused(path, p)
 	case ignores:
 		m.Outcome = Ignored
 	default:
