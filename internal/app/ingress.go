@@ -163,7 +163,7 @@ func (b *routeBuilder) handshakes(r *config.Route) (*handshake.Set, error) {
 	for _, h := range r.Handshakes {
 		options = append(options, handshake.Options{
 			Provider: h.Provider, Token: b.values[h.Token.Ref], Keys: keys, Pool: pool, Clock: b.app.opts.Clock,
-			URL: h.URL, Pos: h.Pos.String(),
+			URL: h.URL,
 		})
 	}
 	return handshake.New(options)

@@ -37,10 +37,14 @@ func (x *exchange) shakeHands(a handshake.Answer, outcome handshake.Outcome) (*r
 		header.Set(pair[0], pair[1])
 	}
 	if outcome == handshake.Refused {
-		return nil, &refusal{
+		f := &refusal{
 			answer: &httpx.Error{Status: a.Status, Code: a.Code, Detail: a.Detail},
 			label:  reasonPolicy, class: a.Code, header: header,
 		}
+		if a.Status == http.StatusUnauthorized || a.Status == http.StatusForbidden {
+			f.label = reasonAuth
+		}
+		return nil, f
 	}
 	if a.ContentType != "" {
 		header.Set("Content-Type", a.ContentType)
