@@ -30,6 +30,7 @@ func TestGeneric(t *testing.T) {
 	url.URL = "https://hooks.example.net/h"
 	ms := genericOptions("{timestamp}.{body}", "X-Time", config.Generic{TimestampUnit: "ms"})
 	twice := genericOptions("{body}{body_sha256}{body}", "", config.Generic{})
+	two := genericOptions("{header.X-A}:{header.X-B}:{body}", "", config.Generic{})
 	host := genericOptions("{url}{body}", "", config.Generic{})
 	const (
 		sha1Sum   = "58eb33117a6c12d643880dd33f47e340f707b3d2"
@@ -68,6 +69,8 @@ func TestGeneric(t *testing.T) {
 		{"URL", url, []string{"X-Sig", sha384Sum}, OK},
 		{"URL, without padding", url, []string{"X-Sig", sha384Sum[:63]}, Malformed},
 		{"body twice", twice, []string{"X-Sig", sign(hubKey, body1+bodySum+body1)}, OK},
+		{"two headers", two, []string{"X-Sig", sign(hubKey, "1:2:"+body1), "X-A", "1", "X-B", "2"}, OK},
+		{"two headers, exchanged", two, []string{"X-Sig", sign(hubKey, "1:2:"+body1), "X-A", "2", "X-B", "1"}, Mismatch},
 		{"URL of the request", host, []string{"X-Sig", sign(hubKey, "http://h.example/a%20b?q=1"+body1)}, OK},
 	}
 	for _, test := range tests {

@@ -153,6 +153,26 @@ func TestNothingIsLeftFromTheRequestBefore(t *testing.T) {
 	}
 }
 
+// The same of a token, which admits a request before its body.
+func TestNothingIsLeftOfATokenBefore(t *testing.T) {
+	for _, provider := range []config.Provider{"gitlab", "gitlab-token"} {
+		v, err := New(Options{Provider: provider, Keys: values("tok"), Pool: secret.NewPool(version("over", "old", 0, 1)), Clock: clock.NewManual(stripeNow)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 20 {
+			if _, got := verify(v, http.Header{"X-Gitlab-Token": {"tok"}}, Signed{}); got != OK {
+				t.Fatalf("good: %v", got)
+			}
+			for _, wrong := range []string{"other", "old"} {
+				if _, got := verify(v, http.Header{"X-Gitlab-Token": {wrong}}, Signed{}); got != Mismatch {
+					t.Fatalf("%s, after a good one: %v", wrong, got)
+				}
+			}
+		}
+	}
+}
+
 // C14: the provider's own header decides, whatever stands beside it.
 func TestGiteaIgnoresTheHubHeader(t *testing.T) {
 	h := http.Header{"X-Hub-Signature-256": {"sha256=" + good}, "X-Gitea-Signature": {good}}
