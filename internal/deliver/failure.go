@@ -45,7 +45,7 @@ func (e *proxyError) Error() string { return fmt.Sprintf("the proxy answered %d"
 
 // failure says why a request got no answer. All but refusals by the policy may
 // pass.
-func failure(ctx context.Context, at step, err error) Result {
+func (d *Deliverer) failure(ctx context.Context, at step, err error) Result {
 	var denial *Denial
 	if errors.As(err, &denial) {
 		return failed(GiveUp, ReasonEgress, denial)
@@ -54,7 +54,11 @@ func failure(ctx context.Context, at step, err error) Result {
 	if errors.As(context.Cause(ctx), &limit) {
 		return failed(Retry, ReasonTimeout, fmt.Errorf("%w; %s", limit, at))
 	}
-	return failed(Retry, reasonOf(at, err), err)
+	reason := reasonOf(at, err)
+	if reason == ReasonTLS && d.policy.proxy != nil && isBroken(err) {
+		reason = ReasonProxy // which has closed the tunnel, or never opened it
+	}
+	return failed(Retry, reason, err)
 }
 
 func reasonOf(at step, err error) Reason {

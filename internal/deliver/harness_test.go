@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/x509"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -218,4 +219,27 @@ func contextWithCancel(t testing.TB) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(t.Context())
 	t.Cleanup(cancel)
 	return ctx, cancel
+}
+
+// toSink dials s whatever the address, for tests of what happens above that.
+func toSink(s *sink) func(context.Context, string, string) (net.Conn, error) {
+	return func(ctx context.Context, network, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, network, s.Listener.Addr().String())
+	}
+}
+
+func quiet() *log.Logger { return log.New(io.Discard, "", 0) }
+
+// realNow is the time that certificates are held to.
+func realNow() time.Time { return clock.System{}.Now() }
+
+// hostileHeaders are headers of a connection that is not ours.
+func hostileHeaders() []queue.Pair {
+	return []queue.Pair{
+		{Name: "Connection", Value: "X-Secret, keep-alive ,x-other"}, {Name: "X-Secret", Value: "1"}, {Name: "X-Other", Value: "1"},
+		{Name: "Keep-Alive", Value: "timeout=5"}, {Name: "Te", Value: "trailers"}, {Name: "Trailer", Value: "X-T"}, {Name: "Transfer-Encoding", Value: "chunked"},
+		{Name: "Upgrade", Value: "h2c"}, {Name: "Http2-Settings", Value: "AAMAAABk"}, {Name: "Proxy-Authorization", Value: "Basic x"},
+		{Name: "Proxy-Connection", Value: "close"}, {Name: "Host", Value: "evil.example"}, {Name: "Content-Length", Value: "7777"},
+		{Name: "Expect", Value: "100-continue"},
+	}
 }

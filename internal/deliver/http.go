@@ -110,7 +110,7 @@ func (t *httpTarget) exchange(ctx context.Context, req *http.Request) (r Result,
 	defer cancel()
 	resp, err := t.deliverer.transport.RoundTrip(req.WithContext(ctx))
 	if err != nil {
-		return failure(ctx, step(p.step.Load()), err), ""
+		return t.deliverer.failure(ctx, step(p.step.Load()), err), ""
 	}
 	defer drain(ctx, cancel, resp)
 	return judge(resp, t.again, t.deliverer.clock.Now()), resp.Header.Get("Location")

@@ -69,7 +69,7 @@ func decodeKeys(keys secret.Pool) (secret.Pool, error) {
 // sign adds the signature of m, sent to u by POST at the time now.
 func (s *signer) sign(h http.Header, m *queue.Leased, u *url.URL, now time.Time) error {
 	key, ok := s.pick(now)
-	if !ok {
+	if !ok || key.Value.Len() == 0 {
 		return errNoKey
 	}
 	mac := hmac.New(sha256.New, key.Value.Reveal())
