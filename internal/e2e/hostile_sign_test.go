@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"hash"
 	"net/http"
-	"os"
 	"strconv"
 	"strings"
 	"testing"
@@ -179,28 +178,6 @@ func TestReplayIsRefusedOverRestart(t *testing.T) {
 	check("after a restart", "n", no)
 	check("after a restart, fresh nonce", "n3", no)
 	d.stored(t, "/canon", "z")
-}
-
-// TestEmptyKeysAreRefused is row 74: a key that is empty is an error of the
-// Hookaidofile, and never a way in.
-func TestEmptyKeysAreRefused(t *testing.T) {
-	for name, ref := range map[string]string{
-		"raw": "raw:", "variable that is not set": "env:HOOKAIDO_E2E_NOT_SET", "variable that is empty": "env:HOOKAIDO_E2E_EMPTY", "empty file": "file:",
-	} {
-		t.Run("badinput 74 "+name, func(t *testing.T) {
-			t.Setenv("HOOKAIDO_E2E_EMPTY", "")
-			d := newDaemon(t, "")
-			if ref == "file:" {
-				ref += d.path("empty")
-				must(t, os.WriteFile(d.path("empty"), nil, 0o600))
-			}
-			d.writeConfig("/in {\n  auth hmac { provider github secret " + ref + " }\n  pull { path /in }\n}\n")
-			d.launch()
-			if code := d.wait(); code == 0 || !strings.Contains(d.log.String(), "Hookaidofile:") {
-				t.Errorf("exit code %d, want an error that names the line", code)
-			}
-		})
-	}
 }
 
 // TestFloodOfForgeries is row 76: it leaves a line per second and class in the
