@@ -38,7 +38,7 @@ var mayImport = map[string][]string{
 	"systemd":   {"clock"},
 	"observe":   {"queue", "clock"},
 
-	"config/compile": {"config", "config/schema", "config/syntax", "secret"},
+	"config/compile": {"config", "config/schema", "config/syntax", "handshake", "secret"},
 	"config/schema":  {"config", "config/syntax", "secret"},
 	"config/syntax":  {},
 	"config":         {"secret"},

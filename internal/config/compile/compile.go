@@ -57,6 +57,7 @@ const (
 	CodeSecretWindow    = "secret-window"
 	CodeWindows         = "secret-windows"
 	CodeExpired         = "secret-expired"
+	CodeHandshake       = "handshake-needs"
 	CodeChannel         = "channel-forbids"
 	CodeChannelNeeds    = "channel-needs"
 	CodeEgress          = "egress-refuses"

@@ -40,6 +40,7 @@ func rules() []func(*compiler) {
 		(*compiler).ruleHMACProvider,
 		(*compiler).ruleHMACHeaders,
 		(*compiler).ruleHMACGeneric,
+		(*compiler).ruleHandshakes,
 		(*compiler).ruleSecrets,
 		(*compiler).ruleSecretNames,
 		(*compiler).ruleWindows,
