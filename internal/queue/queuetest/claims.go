@@ -83,21 +83,23 @@ func claimCases() []contractCase {
 			r.ack(r.lease(time.Minute).LeaseID)
 			r.accepted(r.claimed("3", 1))
 		}},
-		{name: "claims of different lengths end one by one", run: func(r *rig) {
-			for n := byte(1); n <= 200; n++ {
-				b := r.claimed("x")
-				// in a mixed order: 7 has no factor in common with 200
-				b.Claims = []queue.Claim{claim(n, start().Add(time.Duration(1+int(n)*7%200)*time.Second))}
-				r.accepted(b)
-			}
-			r.pass(100*time.Second + 1)
-			for n := byte(1); n <= 200; n++ {
-				if int(n)*7%200 < 100 {
-					r.accepted(r.claimed("y", n))
-				} else {
-					r.refused(queue.ErrClaimed, r.claimed("z", n))
-				}
-			}
-		}},
+		{name: "claims of different lengths end one by one", run: mixedClaims},
+	}
+}
+
+func mixedClaims(r *rig) {
+	for n := byte(1); n <= 200; n++ {
+		b := r.claimed("x")
+		// in a mixed order: 7 has no factor in common with 200
+		b.Claims = []queue.Claim{claim(n, start().Add(time.Duration(1+int(n)*7%200)*time.Second))}
+		r.accepted(b)
+	}
+	r.pass(100*time.Second + 1)
+	for n := byte(1); n <= 200; n++ {
+		if int(n)*7%200 < 100 {
+			r.accepted(r.claimed("y", n))
+		} else {
+			r.refused(queue.ErrClaimed, r.claimed("z", n))
+		}
 	}
 }

@@ -42,7 +42,8 @@ func (w *writer) followClock() error {
 		w.offset = offset
 		return nil
 	}
-	w.tx = transaction{synced: true, mark: w.mark}
+	w.clear()
+	w.tx.synced = true
 	if err := w.shift(moved); err != nil {
 		return fmt.Errorf("follow a step of the clock: %w", err)
 	}
@@ -53,6 +54,9 @@ func (w *writer) followClock() error {
 
 func (w *writer) shift(moved int64) error {
 	err := w.open()
+	if err == nil {
+		err = w.file()
+	}
 	if err == nil {
 		err = w.sql.shiftLeases.run(moved)
 	}

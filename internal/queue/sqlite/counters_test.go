@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"database/sql/driver"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"testing"
@@ -31,6 +32,11 @@ func checkCounters(t *testing.T, s *Store) {
 		if err != nil {
 			return err
 		}
+		for _, r := range w.loose {
+			c := counted[r.lane]
+			c[queue.StateQueued]++
+			counted[r.lane] = c
+		}
 		var total counts
 		err = w.sql.selectLanes.each(func(v []driver.Value) error {
 			ln := w.lanes.byID[v[0].(int64)]
@@ -47,13 +53,12 @@ func checkCounters(t *testing.T, s *Store) {
 		if total != w.lanes.total {
 			t.Errorf("totals %v, lanes %v", w.lanes.total, total)
 		}
-		return err
+		bodies, countErr := w.c.integer("SELECT (SELECT count(*) FROM body) - (SELECT count(*) FROM message)")
+		if bodies != int64(len(w.loose)) {
+			t.Errorf("%d bodies without a message, of which %d are loose", bodies, len(w.loose))
+		}
+		return errors.Join(err, countErr)
 	}))
-	bodies, err := s.keeper.c.integer("SELECT (SELECT count(*) FROM message) - (SELECT count(*) FROM body)")
-	must(t, err)
-	if bodies != 0 {
-		t.Errorf("%d messages without a body", bodies)
-	}
 }
 
 // shuffle does n random operations.
@@ -141,6 +146,41 @@ func TestFailedBatchIsUndone(t *testing.T) {
 		t.Errorf("%d messages queued after the failures, %d before", after, before)
 	}
 	enqueue(t, s, message("/new", "x"))
+	checkCounters(t, s)
+}
+
+// Messages that a failed batch filed are loose again.
+func TestFailedBatchLoosensAgain(t *testing.T) {
+	s := open(t, Options{})
+	for range 3 {
+		enqueue(t, s, message("/a", "x"))
+	}
+	must(t, s.keeper.task(func(w *writer) error {
+		w.clear()
+		if len(w.loose) != 3 {
+			t.Errorf("%d messages are loose, want 3", len(w.loose))
+		}
+		err := w.file()
+		if len(w.loose) != 0 || !w.tx.open {
+			t.Errorf("%d messages are loose after they were filed", len(w.loose))
+		}
+		return errors.Join(err, w.rollback())
+	}))
+	checkCounters(t, s)
+	if n := drainAll(t, s, 10); n != 3 {
+		t.Errorf("%d messages were leased, want 3", n)
+	}
+}
+
+// A long run of single messages leaves few of them loose.
+func TestFewAreLoose(t *testing.T) {
+	s := open(t, Options{})
+	for i := range 5 * looseMax {
+		enqueue(t, s, message("/a", "x"))
+		if n := len(s.w.loose); n > looseMax || i < looseMax && n != i+1 {
+			t.Fatalf("%d messages are loose after %d", n, i+1)
+		}
+	}
 	checkCounters(t, s)
 }
 

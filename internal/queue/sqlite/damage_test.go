@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"go.uber.org/zap/zapcore"
 
@@ -23,6 +24,10 @@ func TestReplacedFilesAreNoticed(t *testing.T) {
 		"log replaced": func(path string) error {
 			return errors.Join(os.Rename(path+"-wal", path+".old"), os.WriteFile(path+"-wal", nil, 0o600))
 		},
+		"database replaced": func(path string) error {
+			return errors.Join(os.WriteFile(path+".new", nil, 0o600), os.Rename(path+".new", path))
+		},
+		"log moved":    func(path string) error { return os.Rename(path+"-wal", path+".old") },
 		"folder moved": func(path string) error { return os.Rename(filepath.Dir(path), filepath.Dir(path)+".old") },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -51,6 +56,53 @@ func TestReplacedFilesAreNoticed(t *testing.T) {
 	}
 }
 
+// A change above the folder raises no notice: it is found by looking.
+func TestMovedFolderAboveIsNoticed(t *testing.T) {
+	m := clock.NewManual(start)
+	s, err := Open(t.Context(), Options{Path: dbPath(t), Clock: m})
+	must(t, err)
+	enqueue(t, s, message("/a", "x"))
+	above := filepath.Dir(filepath.Dir(s.path))
+	must(t, os.Rename(above, above+".old"))
+	m.Advance(namesHold)
+	if _, err := s.Enqueue(t.Context(), queue.Batch{Messages: []queue.NewMessage{message("/a", "y")}}); !errors.Is(err, errReplaced) {
+		t.Errorf("Enqueue = %v, want %v", err, errReplaced)
+	}
+	must(t, s.Close())
+}
+
+// Messages that are loose at a crash are filed by the next start, in order, with
+// all that came after.
+func TestLooseMessagesSurviveACrash(t *testing.T) {
+	path := crashed(t, 10)
+	s := open(t, Options{Path: path})
+	if n := len(s.w.loose); n != 0 {
+		t.Errorf("%d messages are loose after the start", n)
+	}
+	checkCounters(t, s)
+	late := message("/b", "late")
+	late.Due = start.Add(time.Minute)
+	enqueue(t, s, late)
+	copied := copyStore(t, s)
+	again := open(t, Options{Path: copied})
+	checkCounters(t, again)
+	st, err := again.Stats(t.Context())
+	must(t, err)
+	if st.ByState[queue.StateQueued] != 11 || len(st.Lanes) != 2 || !st.Lanes[1].EarliestDue.Equal(late.Due) {
+		t.Errorf("the statistics are %+v, want 10 messages and one due at %v", st, late.Due)
+	}
+	got, err := again.Dequeue(t.Context(), queue.DequeueRequest{Route: "/a", Max: 20, TTL: time.Minute})
+	must(t, err)
+	for i, l := range got {
+		if l.ID != messageID(again.tag, int64(i+1)) || string(l.Payload) != "payload" || !l.ReceivedAt.Equal(time.Unix(1000, 0)) {
+			t.Errorf("message %d is %+v", i, l)
+		}
+	}
+	if len(got) != 10 {
+		t.Errorf("%d messages were leased, want 10", len(got))
+	}
+}
+
 // crashed returns a copy of the files of an open store, as a crash leaves them,
 // with n messages committed one by one.
 func crashed(t *testing.T, n int) string {
@@ -59,6 +111,12 @@ func crashed(t *testing.T, n int) string {
 	for range n {
 		enqueue(t, s, message("/a", "payload"))
 	}
+	return copyStore(t, s)
+}
+
+// copyStore copies the files of an open store.
+func copyStore(t *testing.T, s *Store) string {
+	t.Helper()
 	path := filepath.Join(t.TempDir(), "copy", "queue.db")
 	must(t, os.Mkdir(filepath.Dir(path), 0o700))
 	for _, suffix := range []string{"", "-wal", "-shm", ".state"} {

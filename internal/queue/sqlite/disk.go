@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync/atomic"
+	"time"
 
 	"go.uber.org/zap"
 	"golang.org/x/sys/unix"
@@ -80,6 +81,7 @@ func (w *writer) takeSpace(weight int) (refusal, err error) {
 		return queue.ErrDiskFull, nil
 	}
 	w.tx.space.room -= need
+	w.room.octets -= need
 	return nil, nil
 }
 
@@ -114,13 +116,32 @@ func (d *diskGuard) makeRoom() error {
 	return nil
 }
 
+const (
+	// plentyRoom is the room from which on a reading of the free space holds for
+	// a while.
+	plentyRoom  = 1 << 30
+	readingTime = 100 * time.Millisecond
+)
+
+// roomReading is a reading of the free space above the floor, less what was
+// written since.
+type roomReading struct {
+	octets int64
+	until  time.Duration // monotonic time
+}
+
 // findRoom returns how much may be written before the floor is reached.
 func (w *writer) findRoom() (int64, error) {
+	now := w.s.clock.Monotonic()
+	if w.room.octets > plentyRoom && now < w.room.until {
+		return w.room.octets, nil
+	}
 	_, free, err := w.s.disk.space()
 	if err != nil {
 		return 0, gone(err)
 	}
 	room := free - w.s.disk.floor
+	w.room = roomReading{room, now + readingTime}
 	if room > 2*maxBatchWeight+w.behind*pageSize {
 		return room, nil // more than enough, whatever the log still holds
 	}
@@ -183,7 +204,7 @@ func (d *diskGuard) lay() error {
 
 // fillZeros writes zeros from offset from up to to.
 func fillZeros(f *os.File, from, to int64) error {
-	zeros := make([]byte, min(to-from, mib))
+	zeros := make([]byte, min(to-from, 64*kib))
 	for from < to {
 		n, err := f.WriteAt(zeros[:min(to-from, int64(len(zeros)))], from)
 		if err != nil {

@@ -201,6 +201,7 @@ func (w *writer) flush() error {
 		if err := w.insert(rows[from:to]); err != nil {
 			return err
 		}
+		w.loosen(rows[from:to])
 		if to < len(rows) {
 			if err := w.insertOdd(&rows[to]); err != nil {
 				return err
@@ -209,54 +210,63 @@ func (w *writer) flush() error {
 		}
 		from = to
 	}
-	return nil
+	if len(w.loose) <= looseMax {
+		return nil
+	}
+	return w.file()
 }
 
 // odd reports whether the row needs statements of its own.
 func (r *row) odd() bool { return r.chosen != "" || len(r.payload) >= largePayload }
 
 func (w *writer) insert(rows []row) error {
-	err := w.sql.insertMessage.chunks(len(rows), func(st *stmt, from, size int) error {
-		a := st.args
-		for i := range size {
-			r := &rows[from+i]
-			a[5*i].Value, a[5*i+1].Value, a[5*i+2].Value = r.seq, r.lane, r.due
-			a[5*i+3].Value, a[5*i+4].Value = r.received, int64(len(r.payload))
-		}
-		return st.step()
-	})
-	if err != nil {
-		return err
-	}
 	return w.sql.insertBody.chunks(len(rows), func(st *stmt, from, size int) error {
 		a := st.args
 		for i := range size {
 			r := &rows[from+i]
-			a[3*i].Value, a[3*i+1].Value, a[3*i+2].Value = r.seq, r.envelope, r.payload
+			r.bind(a[6*i : 6*i+6])
 		}
 		return st.step()
 	})
 }
 
+// bind sets the arguments for a row of the table body.
+func (r *row) bind(a []driver.NamedValue) {
+	a[0].Value, a[1].Value, a[2].Value, a[3].Value = r.seq, r.lane, r.received, nil
+	if r.due != r.received {
+		a[3].Value = r.due
+	}
+	a[4].Value, a[5].Value = r.envelope, r.payload
+}
+
+// insertOdd inserts a row that is odd. A chosen id is in the table message at
+// once, where it is found.
 func (w *writer) insertOdd(r *row) error {
-	var chosen driver.Value
-	if r.chosen != "" {
-		chosen = r.chosen
-	}
-	if err := w.sql.insertChosen.run(r.seq, r.lane, r.due, r.received, int64(len(r.payload)), chosen); err != nil {
-		return err
-	}
-	st, err := w.c.prepare(sqlInsertBody + "(?,?,?)")
+	st, err := w.c.prepare(sqlInsertBody + bodyRow)
 	if err != nil {
 		return err
 	}
 	defer w.c.drop(st)
-	return st.run(r.seq, r.envelope, r.payload)
+	r.bind(st.args)
+	if err := st.step(); err != nil {
+		return err
+	}
+	if r.chosen == "" {
+		w.loosen([]row{*r})
+		return nil
+	}
+	if err := w.file(); err != nil {
+		return err
+	}
+	return w.sql.insertChosen.run(r.seq, r.lane, r.due, r.received, int64(len(r.payload)), r.chosen)
 }
 
 // dropOldest deletes the n queued messages that came in first.
 func (w *writer) dropOldest(n int) error {
 	if err := w.flush(); err != nil {
+		return err
+	}
+	if err := w.file(); err != nil {
 		return err
 	}
 	var seqs []int64

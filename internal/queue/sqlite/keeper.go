@@ -55,7 +55,7 @@ func newKeeper(s *Store) (*keeper, error) {
 // committed notes a commit: it measures the WAL and asks for a checkpoint when
 // there is enough to copy.
 func (w *writer) committed() {
-	if err := w.readLog(); err != nil {
+	if err := w.measureLog(); err != nil {
 		w.s.log.Warn("can't measure the write-ahead log", zap.Error(err))
 	}
 	k := w.s.keeper
@@ -74,11 +74,27 @@ func (w *writer) committed() {
 	}
 }
 
+// guessMax is how many pages of the WAL may be guessed before it is measured.
+const guessMax = logStep / 2 / pageSize
+
+// measureLog guesses high how many pages a small commit added to the WAL, and
+// looks once that many could be there: to ask SQLite each time costs as much as
+// an insert.
+func (w *writer) measureLog() error {
+	mayRestart := w.behind == 0 // all was written back, so SQLite may begin anew
+	pages := int64(4 + w.tx.weight/256)
+	w.logPages, w.behind, w.guessed = w.logPages+pages, w.behind+pages, w.guessed+pages
+	if !mayRestart && w.guessed < guessMax {
+		return nil
+	}
+	return w.readLog()
+}
+
 // readLog reads how many pages the WAL holds and how many of these are not in
 // the database yet.
 func (w *writer) readLog() error {
 	return w.sql.logSize.each(func(v []driver.Value) error {
-		w.logPages, w.behind = v[1].(int64), v[1].(int64)-v[2].(int64)
+		w.logPages, w.behind, w.guessed = v[1].(int64), v[1].(int64)-v[2].(int64), 0
 		return nil
 	})
 }

@@ -160,6 +160,9 @@ func (o *leaseOp) apply(w *writer) error {
 	if err := w.open(); err != nil {
 		return err
 	}
+	if err := w.file(); err != nil {
+		return err
+	}
 	rows, err := w.findDue(lanes, o.request.Max)
 	if err != nil {
 		return err

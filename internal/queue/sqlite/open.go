@@ -124,6 +124,9 @@ func (s *Store) start() {
 // unwind releases what a failed open took.
 func (s *Store) unwind() error {
 	var errs []error
+	if s.files != nil {
+		s.files.close()
+	}
 	if s.keeper != nil {
 		errs = append(errs, s.keeper.c.close())
 	}
@@ -147,6 +150,7 @@ func (s *Store) shut() error {
 	s.loops.Wait()
 	s.timer.Stop()
 	if s.Err() != nil {
+		s.files.close()
 		return s.lock.Close()
 	}
 	for range readers { // those in use come back first
@@ -163,8 +167,12 @@ func (s *Store) shut() error {
 
 // finish writes everything back into the database.
 func (w *writer) finish() error {
-	w.tx = transaction{synced: true, mark: w.mark}
+	w.clear()
+	w.tx.synced = true
 	err := w.open()
+	if err == nil {
+		err = w.file()
+	}
 	if err == nil {
 		err = w.sql.nextSeq.run(w.nextSeq)
 	}
@@ -290,6 +298,9 @@ func (w *writer) load() error {
 	_, _ = rand.Read(random[:]) // never fails
 	w.salt = int64(binary.NativeEndian.Uint64(random[:]) & saltMask)
 	w.now, w.offset = readClock(w.s.clock)
+	if err := w.c.exec(sqlFileRest); err != nil {
+		return err
+	}
 	if err := w.loadLanes(counted); err != nil {
 		return err
 	}

@@ -9,7 +9,8 @@ const (
 	// appended to the end of the tables
 	sqlInsertMessage = `INSERT INTO message (seq, lane, due, received, size) VALUES `
 	sqlInsertChosen  = `INSERT INTO message (seq, lane, due, received, size, chosen) VALUES (?,?,?,?,?,?)`
-	sqlInsertBody    = `INSERT INTO body (seq, envelope, payload) VALUES `
+	sqlInsertBody    = `INSERT INTO body (seq, lane, received, due, envelope, payload) VALUES `
+	bodyRow          = `(?,?,?,?,?,?)`
 
 	// message_chosen
 	sqlFindChosen = `SELECT seq FROM message INDEXED BY message_chosen WHERE chosen = ?`
@@ -110,7 +111,7 @@ func (q *statements) prepare(c *conn) error {
 		sizes              []int
 	}{
 		{&q.insertMessage, sqlInsertMessage, "(?,?,?,?,?)", "", []int{16, 4, 1}},
-		{&q.insertBody, sqlInsertBody, "(?,?,?)", "", []int{16, 4, 1}},
+		{&q.insertBody, sqlInsertBody, bodyRow, "", []int{16, 4, 1}},
 		{&q.byKey, sqlByKey, "?", ")", []int{64, 8, 1}},
 		{&q.delete, sqlDelete, "?", ")", []int{64, 8, 1}},
 		{&q.deleteBody, sqlDeleteB, "?", ")", []int{64, 8, 1}},

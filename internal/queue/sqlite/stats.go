@@ -31,12 +31,18 @@ func (o *countOp) apply(w *writer) error {
 		return err
 	}
 	o.ids, o.lanes, o.total = nil, nil, w.lanes.total
+	at := make(map[int64]int, len(w.lanes.byID))
 	for id, ln := range w.lanes.byID {
+		at[id] = len(o.ids)
 		o.ids = append(o.ids, id)
 		o.lanes = append(o.lanes, queue.LaneStats{
 			Route: ln.route, Target: ln.target, Queued: int(ln.count[queue.StateQueued]),
 			Leased: int(ln.count[queue.StateLeased]), Dead: int(ln.count[queue.StateDead]),
 		})
+	}
+	for i := range w.loose { // which no reader finds
+		r := &w.loose[i]
+		see(&o.lanes[at[r.lane]], wallTime(r.received), wallTime(r.due))
 	}
 	return nil
 }
@@ -77,6 +83,11 @@ func summarize(lanes []queue.LaneStats, totals map[queue.State]int) queue.Stats 
 	return st
 }
 
+// see counts the times of queued messages in.
+func see(l *queue.LaneStats, oldest, due time.Time) {
+	l.OldestQueued, l.EarliestDue = earlier(l.OldestQueued, oldest), earlier(l.EarliestDue, due)
+}
+
 func earlier(a, b time.Time) time.Time {
 	if a.IsZero() || !b.IsZero() && b.Before(a) {
 		return b
@@ -84,7 +95,7 @@ func earlier(a, b time.Time) time.Time {
 	return a
 }
 
-// readAges fills in the times of the lanes with messages queued. A lane that was
+// readAges adds the times of the lanes with messages queued. A lane that was
 // drained meanwhile has none.
 func (r *reader) readAges(ids []int64, lanes []queue.LaneStats) error {
 	for i := range lanes {
@@ -93,7 +104,7 @@ func (r *reader) readAges(ids []int64, lanes []queue.LaneStats) error {
 		}
 		err := r.firstOfQueued.each(func(v []driver.Value) error {
 			if received, ok := v[0].(int64); ok {
-				lanes[i].OldestQueued, lanes[i].EarliestDue = wallTime(received), wallTime(v[1].(int64))
+				see(&lanes[i], wallTime(received), wallTime(v[1].(int64)))
 			}
 			return nil
 		}, ids[i], int64(statsReach))

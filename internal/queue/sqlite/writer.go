@@ -19,6 +19,7 @@ type writer struct {
 	lanes    laneSet
 	lastLane int64
 	claims   claimSet
+	loose    []looseRow
 	nextSeq  int64 // of the next message
 	mark     int64 // as stored: above every seq given out, also after a crash
 	salt     int64
@@ -30,6 +31,8 @@ type writer struct {
 	logPages int64 // pages in the WAL after the last commit
 	logFile  int64 // size of the WAL's file, in octets, if we grew it
 	behind   int64 // of these, pages not yet in the database
+	guessed  int64 // of both, pages that nobody counted
+	room     roomReading
 
 	now int64 // of the batch
 	tx  transaction
@@ -40,14 +43,17 @@ type transaction struct {
 	open   bool
 	synced bool // the batch promises durability
 	wrote  bool
+	weight int // of all operations
 	// refuseNew turns enqueues away, because a first try filled the disk.
 	refuseNew bool
 	rows      []row // messages not yet inserted
-	mark      int64 // value of writer.mark before the batch
-	claims    claimBatch
-	space     space
-	beaten    bool
-	served    []*leaseOp // parked consumers that got something
+	// values of the writer before the batch
+	mark   int64
+	loose  []looseRow
+	claims claimBatch
+	space  space
+	beaten bool
+	served []*leaseOp // parked consumers that got something
 }
 
 // process runs a batch: one transaction, one commit, then the answers.
@@ -66,7 +72,7 @@ func (s *Store) process(batch []operation) {
 		err = w.squeeze(batch, err)
 	}
 	if err == nil {
-		err = s.files.check()
+		err = s.files.checkAt(s.clock.Monotonic())
 	}
 	if err == nil && w.tx.synced && w.tx.wrote {
 		s.lastSync.Store(int64(s.clock.Monotonic()))
@@ -93,9 +99,11 @@ func (w *writer) squeeze(batch []operation, cause error) error {
 // attempt runs the batch in a transaction and commits it. After an error
 // everything is as before.
 func (w *writer) attempt(batch []operation, refuseNew bool) error {
-	w.tx = transaction{refuseNew: refuseNew, mark: w.mark, rows: w.tx.rows[:0], served: w.tx.served[:0]}
+	w.clear()
+	w.tx.refuseNew = refuseNew
 	for _, o := range batch {
 		w.tx.synced = w.tx.synced || o.base().synced
+		w.tx.weight += o.base().weight
 	}
 	err := w.apply(batch)
 	if err == nil {
@@ -107,6 +115,11 @@ func (w *writer) attempt(batch []operation, refuseNew bool) error {
 	w.lanes.committed()
 	w.claims.add(&w.tx.claims)
 	return nil
+}
+
+// clear makes ready for a batch.
+func (w *writer) clear() {
+	w.tx = transaction{mark: w.mark, loose: w.loose, rows: w.tx.rows[:0], served: w.tx.served[:0]}
 }
 
 // apply carries out the operations: first those that may make messages ready,
@@ -194,7 +207,7 @@ func (w *writer) rollback() error {
 		err = w.c.exec("ROLLBACK")
 	}
 	w.tx.open = false
-	w.mark = w.tx.mark
+	w.mark, w.loose = w.tx.mark, w.tx.loose
 	w.nextEnd, w.oldest = -never, 0 // may have been raised by what is undone
 	w.lanes.restore()
 	w.putBack(w.tx.served, true)

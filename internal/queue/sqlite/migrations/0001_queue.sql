@@ -26,6 +26,8 @@ CREATE TABLE lane (
   canceled  INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
+-- The state of a message. A message that just came in may have none yet: all
+-- in body behind the last seq here are queued (see loose.go).
 CREATE TABLE message (
   seq      INTEGER PRIMARY KEY,
   lane     INTEGER NOT NULL,
@@ -42,8 +44,12 @@ CREATE INDEX message_ready ON message (lane, due, seq) WHERE state = 0;
 CREATE INDEX message_leased ON message (due) WHERE state = 1;
 CREATE UNIQUE INDEX message_chosen ON message (chosen) WHERE chosen IS NOT NULL;
 
+-- What of a message never changes.
 CREATE TABLE body (
   seq      INTEGER PRIMARY KEY,
+  lane     INTEGER NOT NULL,
+  received INTEGER NOT NULL,
+  due      INTEGER,          -- when it came in; null if the same as received
   envelope BLOB NOT NULL,
   payload  BLOB NOT NULL
 ) STRICT;
