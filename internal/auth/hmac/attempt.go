@@ -224,18 +224,27 @@ func (a *Attempt) Check(s Signed) ([]queue.Claim, Failure) {
 // match returns the index of a signature that a key fits, -1 if none does.
 func (a *Attempt) match(body []byte) int {
 	matched := -1
+	var message []byte
 	for i := range a.verifier.keys {
 		if !a.valid[i] {
 			continue
 		}
 		k := &a.verifier.keys[i]
-		if k.kind == macKey {
-			a.macs[i].Reset()
-			a.writeText(a.macs[i], body)
-			a.sum = a.macs[i].Sum(a.sum[:0])
+		text := a.sum
+		switch k.kind {
+		case macKey:
+			text = a.digest(a.macs[i], body)
+		case ecdsaKey:
+			text = a.digest(sha256.New(), body)
+		case ed25519Key:
+			if message == nil { // it takes the text in one piece
+				message = make([]byte, 0, len(a.text)+len(a.cuts)*len(body))
+				message = a.appendText(message, body)
+			}
+			text = message
 		}
 		for j := range a.candidates {
-			if s := &a.offered[j]; s.kind == k.kind && a.fits(k, s, body) {
+			if s := &a.offered[j]; s.kind == k.kind && k.fits(text, s.bytes[:s.size]) {
 				matched = j
 			}
 		}
@@ -243,11 +252,13 @@ func (a *Attempt) match(body []byte) int {
 	return matched
 }
 
-func (a *Attempt) fits(k *key, s *signature, body []byte) bool {
-	if k.kind == macKey {
-		return subtle.ConstantTimeCompare(a.sum, s.bytes[:s.size]) == 1
-	}
-	return k.verify(s.bytes[:s.size], func(w writer) { a.writeText(w, body) })
+// digest returns the MAC or the hash of the signed text, good until the next
+// call.
+func (a *Attempt) digest(h hash.Hash, body []byte) []byte {
+	h.Reset()
+	a.writeText(h, body)
+	a.sum = h.Sum(a.sum[:0])
+	return a.sum
 }
 
 // Release ends the attempt, which must not be used afterwards.

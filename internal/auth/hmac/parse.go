@@ -11,6 +11,10 @@ import (
 // two or three there while a secret is being replaced.
 const maxCandidates = 16
 
+// maxPublic bounds the signatures that are checked with public keys, each of
+// which costs a pass over the body.
+const maxPublic = 4
+
 // maxStamp bounds timestamps, in seconds: some 139,000 years, far enough from
 // the limits of time arithmetic, and enough for a stamp in milliseconds to be
 // stale and not malformed.
@@ -38,7 +42,7 @@ func prefixed(prefix string, kind keyKind) func(*Attempt, string) Failure {
 // them, as in v1,… v1a,…. Elements of other versions and signatures that can't
 // be decoded are skipped, because a sender may offer some that are not for us.
 func spaced(a *Attempt, value string) Failure {
-	offered := 0
+	offered, public := 0, 0
 	for element := range strings.FieldsFuncSeq(value, func(r rune) bool { return r == ' ' || r == '\t' }) {
 		version, encoded, _ := strings.Cut(element, ",")
 		kind := macKey
@@ -46,10 +50,11 @@ func spaced(a *Attempt, value string) Failure {
 		case "v1":
 		case "v1a":
 			kind = ed25519Key
+			public++
 		default:
 			continue
 		}
-		if offered++; offered > maxCandidates {
+		if offered++; offered > maxCandidates || public > maxPublic {
 			return Malformed
 		}
 		a.addCandidate(kind, encoded)

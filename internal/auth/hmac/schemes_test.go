@@ -66,6 +66,8 @@ func TestStandardWebhooksLists(t *testing.T) {
 		{"commas between", v1 + "," + v1, []string{whsec}, Malformed},
 		{"16 entries", many + v1, []string{whsec}, OK},
 		{"17 entries", many + "v1,AAAA " + v1, []string{whsec}, Malformed},
+		{"4 entries for a public key", strings.Repeat("v1a,AAAA ", 3) + v1a, []string{whpk}, OK},
+		{"5 entries for a public key", strings.Repeat("v1a,AAAA ", 4) + v1a, []string{whpk}, Malformed},
 		{"entries of others don't count", strings.Repeat("v9,x ", 100) + v1, []string{whsec}, OK},
 		{"rotated: the old key alone", v1, []string{whsecOther}, Mismatch},
 		{"rotated: both", v1, []string{whsecOther, whsec}, OK},
@@ -281,6 +283,9 @@ func TestTwilioCoversTheBody(t *testing.T) {
 		{"the type with a parameter", form, func(v *vector) { v.header[1][1] = "Application/X-WWW-Form-Urlencoded; charset=utf-8" }, OK},
 		{"a bad escape", form, func(v *vector) { v.signed.Body = []byte("a=%zz") }, Malformed},
 		{"one more parameter", form, func(v *vector) { v.signed.Body = append(slices.Clone(v.signed.Body), "&X=1"...) }, Mismatch},
+		{"more parameters than anybody sends", form, func(v *vector) {
+			v.signed.Body = append(slices.Clone(v.signed.Body), strings.Repeat("&Digits=1234", 20000)...)
+		}, Malformed},
 		{"JSON under the type of a form", json, func(v *vector) { v.header[1][1] = formContent }, OK}, // the digest covers it
 		{"another body under the type of a form", json, func(v *vector) { v.header[1][1], v.signed.Body = formContent, nil }, Mismatch},
 		{"no digest", json, func(v *vector) { v.signed.RawQuery = "" }, Mismatch},

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"hash"
 	"net/textproto"
 	"slices"
 	"strings"
@@ -121,19 +122,23 @@ func (v *Verifier) appendTarget(buf []byte, kind partKind, s *Signed) []byte {
 	return v.appendURL(buf, s)
 }
 
-// writeText writes the signed text to a hash or a buffer, which never fail.
-func (a *Attempt) writeText(w writer, body []byte) {
+// appendText appends the signed text with the body in it.
+func (a *Attempt) appendText(buf, body []byte) []byte {
 	from := 0
 	for _, cut := range a.cuts {
-		write(w, a.text[from:cut])
-		write(w, body)
+		buf = append(append(buf, a.text[from:cut]...), body...)
 		from = cut
 	}
-	write(w, a.text[from:])
+	return append(buf, a.text[from:]...)
 }
 
-func write(w writer, p []byte) {
-	if len(p) > 0 {
-		_, _ = w.Write(p)
+// writeText is appendText to a hash, which never fails.
+func (a *Attempt) writeText(h hash.Hash, body []byte) {
+	from := 0
+	for _, cut := range a.cuts {
+		h.Write(a.text[from:cut])
+		h.Write(body)
+		from = cut
 	}
+	h.Write(a.text[from:])
 }
