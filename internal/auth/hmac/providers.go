@@ -60,7 +60,8 @@ func services() []scheme {
 	stripe := stamped(config.Stripe, "Stripe-Signature", "", "{timestamp}.{body}")
 	stripe.parse = tagged("t", "v1")
 
-	// The header has the form of Stripe's, with milliseconds.
+	// No public document is known; the header has the form of Stripe's, with
+	// milliseconds.
 	cituro := stamped("cituro", "X-Cituro-Signature", "", "{timestamp}.{body}")
 	cituro.parse, cituro.repeats = tagged("t", "s"), true
 	cituro.stampOf, cituro.stampUnit = milliseconds, unitMilliseconds

@@ -18,15 +18,15 @@
 // claims its nonce and its signature. Schemes without a timestamp claim
 // nothing, for a provider may well send the same octets twice.
 //
-// What a taken claim means differs. Stripe, Slack, HubSpot, Linear and Discord
-// make a new timestamp or a new body for each attempt, so that the same text
-// for the second time is a replay; it is one in the canonical and the generic
-// scheme as well. Standard Webhooks (with Svix and GitLab's signing) has a
-// message id by which receivers are to recognise repeats, and of SendGrid,
-// Zoom and Cituro it is not documented that a repeated attempt is signed
-// afresh. There [Verifier.RepeatIsAccepted] asks to answer as for the first
-// one and to store nothing: a sender whose first answer got lost is content,
-// and one who replays has gained nothing.
+// What a taken claim means differs. Stripe, Slack and Linear date each attempt
+// anew, HubSpot counts attempts in the body and Discord's interactions are not
+// repeated, so that the same text for the second time is a replay; it is one
+// in the canonical and the generic scheme as well. Standard Webhooks (with
+// Svix and GitLab's signing) has a message id by which receivers are to
+// recognise repeats, and of SendGrid, Zoom and Cituro it is not documented that
+// a repeated attempt is signed afresh. There [Verifier.RepeatIsAccepted] asks
+// to answer as for the first one and to store nothing: a sender whose first
+// answer got lost is content, and one who replays has gained nothing.
 //
 // No reason of a failure holds a secret or a computed signature. It is for the
 // log and for metrics, never for the answer, which is the same for all.
