@@ -277,16 +277,26 @@ func TestCertificateIsRenewed(t *testing.T) {
 	}
 }
 
-// launchWith starts the daemon as systemd does, with an open listener.
-func (d *daemon) launchWith(l *net.TCPListener, name string) {
+// passed is an open listener with the name of its socket unit.
+type passed struct {
+	name string
+	net.Listener
+}
+
+// launchWith starts the daemon as systemd does, with open listeners.
+func (d *daemon) launchWith(sockets ...passed) {
 	d.t.Helper()
-	f, err := l.File()
-	must(d.t, err)
-	defer f.Close() //nolint:errcheck // the process has it
 	cmd := exec.Command("sh", "-c", `LISTEN_PID=$$ exec "$@"`, "sh", binary, "run",
 		"--config", d.path("Hookaidofile"), "--db", d.path("data/hookaido.db"), "--socket", d.socket)
-	cmd.Env = append(os.Environ(), "LISTEN_FDS=1", "LISTEN_FDNAMES="+name)
-	cmd.ExtraFiles = []*os.File{f}
+	var names []string
+	for _, s := range sockets {
+		f, err := s.Listener.(*net.TCPListener).File()
+		must(d.t, err)
+		defer f.Close() //nolint:errcheck // the process has it
+		cmd.ExtraFiles = append(cmd.ExtraFiles, f)
+		names = append(names, s.name)
+	}
+	cmd.Env = append(os.Environ(), "LISTEN_FDS="+itoa(len(sockets)), "LISTEN_FDNAMES="+strings.Join(names, ":"))
 	cmd.Stdout, cmd.Stderr = d.log, d.log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	must(d.t, cmd.Start())
@@ -308,7 +318,7 @@ func TestRestartUnderLoadWithTLS(t *testing.T) {
 	must(t, err)
 	defer l.Close() //nolint:errcheck // a test
 	ready := func() {
-		d.launchWith(l.(*net.TCPListener), "ingress")
+		d.launchWith(passed{"ingress", l})
 		d.eventually("ready", func() bool { return d.get("http://"+d.admin+"/readyz") == http.StatusOK })
 	}
 	ready()
