@@ -5,9 +5,12 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
+	"hookaido/internal/app"
+	"hookaido/internal/clock"
 	"hookaido/internal/config"
 	"hookaido/internal/config/compile"
 	"hookaido/internal/config/syntax"
@@ -23,7 +26,8 @@ func (p *program) validateCommand() *cobra.Command {
 		Long: "Validate reports everything that is wrong with a Hookaidofile, with file, line and\n" +
 			"column. It opens no port and no database. It looks for the secrets that are kept on\n" +
 			"this machine and warns of those it doesn't find; with --strict-secrets it reads all,\n" +
-			"those in Vault too, and fails if one can't be had. Exit codes: 0 the file can be used\n" +
+			"those in Vault too, and fails if one can't be had or\n" +
+			"doesn't have the form of a key. Exit codes: 0 the file can be used\n" +
 			"(perhaps with warnings, unless --strict is given), 1 it can't.",
 		Example: "  hookaido config validate --config /etc/hookaido/Hookaidofile\n" +
 			"  hookaido config validate --format json --strict-secrets\n" +
@@ -72,6 +76,11 @@ func (v *validation) run() {
 			v.inspect(use, resolver)
 		}
 		seen[use.Ref] = true
+	}
+	if v.strictSecrets && len(v.secretErrors) == 0 {
+		if err := app.Check(cfg, resolver, clock.System{}); err != nil {
+			v.secretErrors = strings.Split(err.Error(), "\n")
+		}
 	}
 	syntax.Sort(v.diagnostics)
 }

@@ -38,6 +38,7 @@ func rules() []func(*compiler) {
 		(*compiler).ruleBasicUsers,
 		(*compiler).ruleHMACSecret,
 		(*compiler).ruleHMACProvider,
+		(*compiler).ruleHMACURL,
 		(*compiler).ruleHMACHeaders,
 		(*compiler).ruleHMACGeneric,
 		(*compiler).ruleHandshakes,

@@ -49,6 +49,39 @@ func (c *compiler) ruleHMACProvider() {
 	}
 }
 
+// ruleHMACURL refuses a URL where no signature is made over one.
+func (c *compiler) ruleHMACURL() {
+	for i, b := range c.routes {
+		hmac := c.cfg.Routes[i].HMAC
+		options := hmacBlock(b)
+		if hmac == nil || options == nil || options.failed("provider", "url", "signed_text") {
+			continue
+		}
+		s := options.first("url")
+		if s == nil || signsURL(hmac) {
+			continue
+		}
+		who := "provider " + string(hmac.Provider) + " doesn't sign it"
+		switch hmac.Provider {
+		case config.Canonical:
+			who = "without a provider nobody signs it"
+		case config.GenericScheme:
+			who = "signed_text has no {url}"
+		}
+		c.errorAt(CodeExcluded, s.Head(), "remove it", "url has no effect here: "+who)
+	}
+}
+
+func signsURL(hmac *config.HMAC) bool {
+	switch hmac.Provider {
+	case "twilio", "square", "hubspot", "trello":
+		return true
+	case config.GenericScheme:
+		return strings.Contains(hmac.Generic.SignedText, "{url}")
+	}
+	return false
+}
+
 func (c *compiler) ruleHMACHeaders() {
 	for i, b := range c.routes {
 		hmac := c.cfg.Routes[i].HMAC

@@ -114,7 +114,7 @@ var fillers = map[string][]string{
 // extras are what the example of a directive needs beside it.
 var extras = map[string]string{
 	"application": "endpoint_name e", "endpoint_name": "application a", "ignore_unmatched": "match { method PUT }",
-	"proxy_protocol": "trusted_proxies 10.0.0.1", "max_versions": "runtime on", "deliver_concurrency": "deliver https://a.example { }",
+	"url": "provider twilio", "proxy_protocol": "trusted_proxies 10.0.0.1", "max_versions": "runtime on", "deliver_concurrency": "deliver https://a.example { }",
 	"signature_prefix": generic, "digest": generic, "encoding": generic, "timestamp_unit": generic,
 	"signed_text": generic + " timestamp_header X-T", "cert_file": "key_file /k", "key_file": "cert_file /c",
 	"sign signature_header": "sign hmac env:K", "sign timestamp_header": "sign hmac env:K",
