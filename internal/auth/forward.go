@@ -34,7 +34,9 @@ type ForwardOptions struct {
 	// Timeout bounds a whole exchange, with all redirects and with the wait for
 	// a connection. It is above 0.
 	Timeout time.Duration
-	// CopyHeaders are headers of a 2xx answer that go into the message.
+	// CopyHeaders are headers of a 2xx answer that go into the message. The
+	// service alone says what they have: the caller must not keep what a sender
+	// wrote in headers of these names, whether the service sets them or not.
 	CopyHeaders []string
 	// BodyLimit is how much of a body is sent along, in bytes; 0 for all.
 	BodyLimit int64
@@ -112,11 +114,6 @@ func newTransport(o *ForwardOptions) *http.Transport {
 		DisableCompression:     true,
 	}
 }
-
-// Owns reports whether a header, by its canonical name, is one to copy. The
-// service alone says what such a header has: what the sender wrote in it is not
-// kept, whether the service sets it or not.
-func (f *Forward) Owns(name string) bool { return slices.Contains(f.copied, name) }
 
 // Close closes the connections that are idle. Requests that are under way
 // finish, and theirs are closed then.
