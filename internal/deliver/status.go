@@ -17,10 +17,11 @@ const maxRetryAfter = time.Hour
 // beside those that always are.
 func judge(resp *http.Response, again []int, now time.Time) Result {
 	status := resp.StatusCode
+	if status >= 200 && status < 300 {
+		return Result{Class: Done, Status: status}
+	}
 	r := Result{Class: GiveUp, Status: status, Reason: statusReason(status)}
 	switch {
-	case status >= 200 && status < 300:
-		return Result{Class: Done, Status: status}
 	case status < 200:
 		r.Class, r.Reason = Retry, ReasonProtocol
 	case status >= 500, status == http.StatusRequestTimeout, status == http.StatusTooEarly, status == http.StatusTooManyRequests,

@@ -7,8 +7,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"math/big"
-	"net"
-	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -95,12 +93,6 @@ func TestCertificates(t *testing.T) {
 
 func TestHTTP2(t *testing.T) {
 	s := tlsSink(t, nil, true)
-	conns := make(chan struct{}, 100)
-	s.Config.ConnState = func(_ net.Conn, state http.ConnState) {
-		if state == http.StateNew {
-			conns <- struct{}{}
-		}
-	}
 	o := options()
 	o.RootCAs = certPool(s.Certificate())
 	target := newTarget(t, newDeliverer(t, o), config.Target{URL: s.URL})
@@ -113,6 +105,12 @@ func TestHTTP2(t *testing.T) {
 	}
 	for range 20 {
 		wantResult(t, <-results, Done, 200, None)
+	}
+	for _, req := range s.requests {
+		if req.RemoteAddr != s.requests[0].RemoteAddr {
+			t.Error("more than one connection was made")
+			break
+		}
 	}
 	if req, _ := s.last(t); req.ProtoMajor != 2 || req.Header.Get("X-Hookaido-Event-Id") != "msg_0001" {
 		t.Errorf("the target got %s with %v", req.Proto, req.Header)
