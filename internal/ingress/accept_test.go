@@ -47,6 +47,7 @@ func TestAccepted(t *testing.T) {
 		},
 	}
 	want.ID, want.LeaseID, want.LeaseUntil = messages[0].ID, messages[0].LeaseID, messages[0].LeaseUntil
+	want.Due = want.ReceivedAt
 	if diff := cmp.Diff(want, messages[0]); diff != "" {
 		t.Error(diff)
 	}

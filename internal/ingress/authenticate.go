@@ -25,7 +25,7 @@ func (x *exchange) credentials() *refusal {
 	case auth.Allowed:
 		return nil
 	case auth.Busy:
-		return overloaded()
+		return passwordsBusy()
 	default:
 		return x.unauthorized("basic")
 	}

@@ -120,6 +120,16 @@ func (x *exchange) badSignature(failure hmac.Failure) *refusal {
 	return f
 }
 
+// passwordsBusy says nothing about the sender: a flood of guesses keeps those
+// waiting whose password is right.
+func passwordsBusy() *refusal {
+	return &refusal{
+		answer: &httpx.Error{Status: http.StatusServiceUnavailable, Code: "auth_busy",
+			Detail: "too many passwords are being checked", RetryAfter: httpx.RetryAfter},
+		label: reasonAuth, class: "auth_busy",
+	}
+}
+
 func forbidden() *refusal {
 	return &refusal{
 		answer: &httpx.Error{Status: http.StatusForbidden, Code: "forbidden", Detail: "the request is not allowed"},

@@ -9,14 +9,14 @@ func authRows() []*Directive {
 	basic := user("auth basic", "A user and a password that open the route; one line for each user. An inbound route only.",
 		`auth basic ops "{$OPS_PASSWORD}"`, Arg{Name: "PASSWORD", Kind: passwordKind(), Field: "basic.password"})
 	basic.Field = "route.auth_basic"
-	hash := user("auth basic_hash", "As `auth basic`, with the bcrypt hash of the password.",
+	hash := user("auth basic_hash", "As `auth basic`, with the bcrypt hash of the password, of cost 14 at most.",
 		`auth basic_hash ops "$2y$05$eoOdBHVQkdqrsltrTLUPe.1Ebf7qZsPzYvUgBYxvyqgN9IN3hxTWC"`, Arg{Name: "HASH", Kind: bcryptKind(), Field: "basic.password"})
 	hash.Field = "route.auth_basic_hash"
 	hmac := hmacBlock()
 	return []*Directive{
 		basic, hash,
 		{Name: "auth htpasswd", Args: ref, Repeat: true, Field: "route.auth_htpasswd",
-			Help: "Users and bcrypt hashes from a file as htpasswd(1) writes it.", Example: "auth htpasswd credential:users"},
+			Help: "Users and hashes (bcrypt, apr1 or {SHA}) from a file as htpasswd(1) writes it.", Example: "auth htpasswd credential:users"},
 		{Name: "auth bearer", Args: ref, Repeat: true, Field: "route.auth_bearer",
 			Help: "A token that senders may send as bearer token.", Example: "auth bearer env:SENDER_TOKEN"},
 		{Name: "auth hmac", Form: Both, Args: ref, Block: hmac, Short: "secret",

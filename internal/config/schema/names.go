@@ -158,6 +158,9 @@ func bcryptKind() Kind {
 			if len(text) != 60 || !(strings.HasPrefix(text, "$2a$") || strings.HasPrefix(text, "$2b$") || strings.HasPrefix(text, "$2y$")) {
 				return bad(hint, "this is not a bcrypt hash, which begins with $2y$ and has 60 characters")
 			}
+			if cost := text[4:6]; cost > "14" {
+				return bad(hint, "the cost of this hash is %s: above 14 every check takes seconds", cost)
+			}
 			return secret.New([]byte(text)), nil
 		}}
 }
