@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -79,7 +80,9 @@ func TestSharedUnixSocketIsNotPrivate(t *testing.T) {
 	srv := &http.Server{Handler: h} //nolint:gosec // a test
 	go srv.Serve(l)                 //nolint:errcheck // ends with Close
 	defer srv.Close()               //nolint:errcheck // a test
-	c := http.Client{Transport: &http.Transport{Dial: func(string, string) (net.Conn, error) { return net.Dial("unix", l.Addr().String()) }}}
+	c := http.Client{Transport: &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
+		return net.Dial("unix", l.Addr().String())
+	}}}
 	resp, err := c.Get("http://h/_ops/status")
 	if err != nil {
 		t.Fatal(err)

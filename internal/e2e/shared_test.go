@@ -119,7 +119,7 @@ func TestOnePortForEverything(t *testing.T) {
 		}
 	}
 	for _, component := range []string{"ingress", "pull_api", "admin_api"} {
-		if !strings.Contains(d.log.String(), component) {
+		if !strings.Contains(d.log.String(), `"component":"`+component+`"`) {
 			t.Errorf("no line of the access log is of %s", component)
 		}
 	}
