@@ -9,7 +9,7 @@ const (
 	// memory than a few of them.
 	freeHead   = 8 << 10
 	headStep   = 16 << 10
-	headBudget = 32 << 20
+	headBudget = 16 << 20
 )
 
 // budget is memory that connections share. It is safe for concurrent use.
