@@ -161,6 +161,9 @@ func TestRefusalsTellNothing(t *testing.T) {
 	if len(bodies) != 1 {
 		t.Errorf("C11: the answers differ: %v", bodies)
 	}
+	if !strings.Contains(d.log.String(), "timestamp, method, path") {
+		t.Error("badinput 65: the log doesn't say which text was expected")
+	}
 	for _, hidden := range []string{signKey, canonicalSignature(signKey, now, "/canon", []byte("b")), canonicalSignature(signKey, old, "/canon", []byte("b"))} {
 		if strings.Contains(d.log.String(), hidden) {
 			t.Errorf("C11: the log has %q", hidden)
@@ -179,6 +182,9 @@ func TestSecretFiles(t *testing.T) {
 		_, _ = fmt.Fprintf(&routes, "/f%d {\n  auth hmac { provider github secret file:%s }\n  pull { path /f%d }\n}\n", i, d.path("key"+itoa(i)), i)
 	}
 	d.writeConfig(routes.String())
+	if _, errs, code := d.hookaido("config", "validate", "--config", d.path("Hookaidofile")); code != 0 || strings.Count(errs, "white space around the secret") != 2 {
+		t.Errorf("C28: exit code %d, want warnings for the two with more than a line end:\n%s", code, errs)
+	}
 	d.start()
 	for i, end := range contents {
 		if got := summary(d.wire(t, rawPost("/f"+itoa(i), hub("sha256="+macHex(signKey, "b")), "b"))); got != "202" {
