@@ -6,10 +6,12 @@ import (
 	"strings"
 )
 
-// The prefixes of the ids that engines assign to messages and leases.
+// The prefixes of the ids that engines assign to messages, leases and records
+// of attempts.
 const (
 	MessagePrefix = "evt_"
 	LeasePrefix   = "lease_"
+	AttemptPrefix = "att_"
 )
 
 const idDigits = 16

@@ -55,7 +55,10 @@ type Leased struct {
 	ID, LeaseID   string
 	Route, Target string
 	ReceivedAt    time.Time
-	// Attempt counts the leases of this message, 1 for the first.
+	// Due is when the message was due, before this lease; see [Release].
+	Due time.Time
+	// Attempt counts the leases of this message, 1 for the first, without those
+	// that were released.
 	Attempt int
 	// LeaseUntil is the wall time at which the lease ends.
 	LeaseUntil time.Time
@@ -85,14 +88,14 @@ const MaxBatchBytes = 64 << 20
 // Action is what a consumer does with a leased message.
 type Action uint8
 
-// The actions of [SettleRequest].
+// The actions of [SettleRequest] and [Conclusion].
 const (
 	Ack  Action = iota + 1 // done: remove
 	Nack                   // back to the queue, due after Delay
 	Bury                   // to the dead letters, with Reason
 	// Release gives a message back as if it had not been leased: due as before,
 	// in its old place and with one attempt less. It is for consumers that have
-	// not begun to work on it.
+	// not begun to work on it, and is an action of [Conclusion] alone.
 	Release
 )
 

@@ -145,7 +145,7 @@ func (s *Store) lease(it *item, until int64) queue.Leased {
 	s.leases.push(it)
 	return queue.Leased{
 		ID: it.id, LeaseID: leaseID(it.seq, it.salt), Route: it.lane.route.name, Target: it.lane.target,
-		ReceivedAt: it.receivedAt, Attempt: it.attempt, LeaseUntil: s.time.wall(until),
+		ReceivedAt: it.receivedAt, Due: s.time.wall(it.due), Attempt: it.attempt, LeaseUntil: s.time.wall(until),
 		Envelope: it.envelope, Payload: it.payload,
 	}
 }

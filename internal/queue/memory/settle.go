@@ -70,7 +70,7 @@ func (s *Store) settle(it *item, r queue.SettleRequest, now int64) {
 	case queue.Bury:
 		it.state, it.reason = queue.StateDead, r.Reason
 		it.lane.dead++
-	case queue.Nack:
+	default:
 		s.enqueue(it, queue.Later(now, max(0, r.Delay)))
 	}
 }

@@ -55,6 +55,9 @@ type Store struct {
 	queued  int
 	claims  claimSet
 	bytes   int64
+	// attempts are in the order of their ids
+	attempts    []queue.Attempt
+	lastAttempt uint64
 }
 
 // Open returns an empty queue.
@@ -97,7 +100,7 @@ func (s *Store) Close() error {
 			r.release()
 		}
 		s.items, s.chosen, s.routes, s.waiting, s.leases.list = nil, nil, nil, nil, nil
-		s.claims = newClaimSet()
+		s.claims, s.attempts = newClaimSet(), nil
 	}
 	s.mu.Unlock()
 	s.loop.Wait()

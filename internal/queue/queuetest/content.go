@@ -25,7 +25,7 @@ func contentCases() []contractCase {
 			got := r.lease(90 * time.Second)
 			want := queue.Leased{
 				ID: id, LeaseID: got.LeaseID, Route: routeA, Target: m.Target,
-				ReceivedAt: start().Add(-time.Hour), Attempt: 1,
+				ReceivedAt: start().Add(-time.Hour), Due: start(), Attempt: 1,
 				LeaseUntil: start().Add(91 * time.Second), Payload: []byte("body"),
 			}
 			if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {

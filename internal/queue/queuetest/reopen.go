@@ -37,6 +37,7 @@ func reopenCases() []contractCase {
 			r.accepted(r.claimed("3", 1))
 		}},
 		{name: "chosen ids stay taken", run: chosenStayTaken},
+		{name: "records of attempts survive, later ones have greater ids", run: recordsSurvive},
 		{name: "a ping succeeds", run: func(r *rig) {
 			r.put("1")
 			r.reopen(0)
@@ -89,7 +90,7 @@ func contentSurvives(r *rig) {
 	leases := r.wantPayloads(strings.Repeat("long", 100000), "last", "")
 	want := queue.Leased{
 		ID: leases[0].ID, LeaseID: leases[0].LeaseID, Route: routeA, Target: "x",
-		ReceivedAt: start().Add(2 * time.Second), Attempt: 1, LeaseUntil: r.clock.Now().Add(time.Minute),
+		ReceivedAt: start().Add(2 * time.Second), Due: start().Add(2 * time.Second), Attempt: 1, LeaseUntil: r.clock.Now().Add(time.Minute),
 		Envelope: queue.Envelope{
 			Method: "POST", RawPath: "/p", RawQuery: "q=long",
 			Headers: []queue.Pair{{Name: "A", Value: "2"}, {Name: "A", Value: "1"}},

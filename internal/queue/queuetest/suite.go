@@ -47,10 +47,17 @@ type Leaser interface {
 	Extend(ctx context.Context, r queue.ExtendRequest) error
 }
 
+// Concluder settles deliveries and shows their attempts.
+type Concluder interface {
+	Conclude(ctx context.Context, list []queue.Conclusion) ([]queue.Conflict, error)
+	Attempts(ctx context.Context, f queue.AttemptFilter) ([]queue.Attempt, error)
+}
+
 // Keeper tells how the queue is and ends it.
 type Keeper interface {
 	Stats(ctx context.Context) (queue.Stats, error)
 	Ping(ctx context.Context) error
+	SetRetention(r queue.Retention)
 	Close() error
 }
 
@@ -58,6 +65,8 @@ type Keeper interface {
 type Queue interface {
 	Enqueuer
 	Leaser
+	Concluder
+	Manager
 	Keeper
 }
 
@@ -83,6 +92,11 @@ func Run(t *testing.T, open Open) {
 		{"Order", orderCases()},
 		{"Lease", leaseCases()},
 		{"Settle", settleCases()},
+		{"Conclude", concludeCases()},
+		{"Manage", manageCases()},
+		{"Pause", pauseCases()},
+		{"MaxDeliveries", maxDeliveryCases()},
+		{"Retention", retentionCases()},
 		{"Limits", limitCases()},
 		{"Claims", claimCases()},
 		{"Wait", waitCases()},

@@ -7,12 +7,19 @@ import (
 )
 
 // A message id carries the tag of the database and the key of the row, a lease
-// id the key and the salt of the lease; so neither needs an index.
+// id the key and the salt of the lease; so neither needs an index. That of a record of
+// an attempt is made as that of a message.
 const (
 	seqBits  = 40
 	saltBits = 24
 	saltMask = 1<<saltBits - 1
+	// attemptMask takes the key out of the id of a record.
+	attemptMask = 1<<seqBits - 1
 )
+
+func attemptID(tag uint64, id int64) string {
+	return queue.FormatID(queue.AttemptPrefix, tag<<seqBits|uint64(id)) //nolint:gosec // likewise
+}
 
 func messageID(tag uint64, seq int64) string {
 	return queue.FormatID(queue.MessagePrefix, tag<<seqBits|uint64(seq)) //nolint:gosec // seq is a positive 40-bit number

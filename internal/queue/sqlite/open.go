@@ -294,6 +294,9 @@ func (w *writer) load() error {
 		return err
 	}
 	w.mark = w.nextSeq
+	if w.lastAttempt, err = w.c.integer(sqlLastAttempt); err != nil {
+		return err
+	}
 	var random [8]byte
 	_, _ = rand.Read(random[:]) // never fails
 	w.salt = int64(binary.NativeEndian.Uint64(random[:]) & saltMask)

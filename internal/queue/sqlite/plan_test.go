@@ -20,6 +20,7 @@ func TestPlans(t *testing.T) {
 		enqueue(t, s, batch...)
 	}
 	must(t, s.w.c.exec("ANALYZE"))
+	before := &queue.AttemptCursor{}
 	byKey := "SEARCH message USING INTEGER PRIMARY KEY (rowid=?)"
 	for sql, want := range map[string]string{
 		sqlFindChosen:     "SEARCH message USING COVERING INDEX message_chosen (chosen=?)",
@@ -37,6 +38,13 @@ func TestPlans(t *testing.T) {
 		sqlDeleteClaims:     "SEARCH claim USING INTEGER PRIMARY KEY (rowid=?)",
 		sqlShiftQueued:      "SEARCH message USING INDEX message_ready (lane=? AND due>?)",
 		sqlFirstQueued:      "SEARCH message USING INDEX message_ready (lane=?)",
+		sqlTrimAttempts:     "SEARCH attempt USING INTEGER PRIMARY KEY (rowid=?)",
+		sqlLastAttempt:      "SEARCH attempt",
+
+		attemptSQL(queue.AttemptFilter{}):                 "SCAN attempt USING INDEX attempt_at",
+		attemptSQL(queue.AttemptFilter{Before: before}):   "SEARCH attempt USING INDEX attempt_at (at<?)",
+		attemptSQL(queue.AttemptFilter{Route: "/a"}):      "SCAN attempt USING INDEX attempt_at",
+		attemptSQL(queue.AttemptFilter{MessageID: "evt"}): "SEARCH attempt USING INDEX attempt_message (message=?)",
 	} {
 		st, err := s.w.c.prepare("EXPLAIN QUERY PLAN " + sql)
 		must(t, err)
@@ -52,4 +60,9 @@ func TestPlans(t *testing.T) {
 			t.Errorf("%s\nplan: %s\nwant: %s", sql, all, want)
 		}
 	}
+}
+
+func attemptSQL(f queue.AttemptFilter) string {
+	sql, _ := attemptQuery(f)
+	return sql
 }

@@ -135,6 +135,6 @@ func (s *Store) leased(r *leasedRow) queue.Leased {
 	return queue.Leased{
 		ID: s.idOf(r), LeaseID: leaseID(r.seq, r.salt),
 		Route: r.lane.route, Target: r.lane.target,
-		ReceivedAt: wallTime(r.received), Attempt: int(r.attempt), LeaseUntil: wallTime(r.until),
+		ReceivedAt: wallTime(r.received), Due: wallTime(r.due), Attempt: int(r.attempt), LeaseUntil: wallTime(r.until),
 	}
 }

@@ -40,7 +40,8 @@ type leaseKey struct {
 // settleOp ends leases.
 type settleOp struct {
 	call
-	request   queue.SettleRequest
+	route     string // of the leases; empty allows any
+	list      []queue.Conclusion
 	keys      []leaseKey
 	conflicts []queue.Conflict
 }
@@ -48,14 +49,32 @@ type settleOp struct {
 // Settle ends the leases of r. It returns those that could not be, in the order
 // of r; the others are settled, durably.
 func (s *Store) Settle(ctx context.Context, r queue.SettleRequest) ([]queue.Conflict, error) {
-	o := &settleOp{
-		call: newCall(rowWeight*len(r.LeaseIDs)+len(r.Reason), true), request: r,
-		keys: make([]leaseKey, len(r.LeaseIDs)),
-	}
+	list := make([]queue.Conclusion, len(r.LeaseIDs))
 	for i, id := range r.LeaseIDs {
-		k := &o.keys[i]
-		k.seq, k.salt, k.ok = parseLease(id)
+		list[i] = queue.Conclusion{LeaseID: id, Action: r.Action, Delay: r.Delay, Reason: r.Reason}
 	}
+	return s.settle(ctx, r.Route, list)
+}
+
+// Conclude ends the leases of deliveries and keeps the records of their
+// attempts, durably. It returns the leases that could not be ended, in the
+// order of list.
+func (s *Store) Conclude(ctx context.Context, list []queue.Conclusion) ([]queue.Conflict, error) {
+	return s.settle(ctx, "", list)
+}
+
+func (s *Store) settle(ctx context.Context, route string, list []queue.Conclusion) ([]queue.Conflict, error) {
+	o := &settleOp{route: route, list: list, keys: make([]leaseKey, len(list))}
+	weight := 0
+	for i := range list {
+		c, k := &list[i], &o.keys[i]
+		k.seq, k.salt, k.ok = parseLease(c.LeaseID)
+		weight += rowWeight + len(c.Reason)
+		if c.Attempt != nil {
+			weight += rowWeight + len(c.Attempt.Error)
+		}
+	}
+	o.call = newCall(weight, true)
 	if err := s.do(ctx, o); err != nil {
 		return nil, err
 	}
@@ -77,42 +96,54 @@ func (o *settleOp) apply(w *writer) error {
 	var acked []int64
 	for i, k := range o.keys {
 		h := found[k.seq]
-		refusal, err := w.check(k, h, o.request.Route)
+		refusal, err := w.check(k, h, o.route)
 		if err != nil {
 			return err
 		}
 		// a lease that is named twice is unknown the second time
 		delete(found, k.seq)
 		if refusal != nil {
-			o.conflicts = append(o.conflicts, queue.Conflict{LeaseID: o.request.LeaseIDs[i], Err: refusal})
+			o.conflicts = append(o.conflicts, queue.Conflict{LeaseID: o.list[i].LeaseID, Err: refusal})
 			if refusal == queue.ErrLeaseNotFound && h.lane != nil { //nolint:errorlint // as check returns it
 				found[k.seq] = h // a wrong id must not hide a right one
 			}
 			continue
 		}
-		if o.request.Action == queue.Ack {
+		if o.list[i].Action == queue.Ack {
 			acked = append(acked, h.seq)
 			w.lanes.count(h.lane, queue.StateLeased, -1)
 			w.tx.wrote = true
 			continue
 		}
-		if err := o.release(w, h); err != nil {
+		if err := w.give(&o.list[i], h); err != nil {
 			return err
 		}
 	}
-	return w.remove(acked)
+	if err := w.remove(acked); err != nil {
+		return err
+	}
+	return w.record(o.list)
 }
 
-// release nacks or buries one message.
-func (o *settleOp) release(w *writer, h held) error {
+// give nacks, releases or buries one message.
+func (w *writer) give(c *queue.Conclusion, h held) error {
 	w.tx.wrote = true
-	if o.request.Action == queue.Bury {
+	switch c.Action {
+	case queue.Bury:
 		w.lanes.move(h.lane, queue.StateLeased, queue.StateDead)
-		return w.sql.bury.run(w.now, o.request.Reason, h.seq)
+		return w.sql.bury.run(w.now, c.Reason, h.seq)
+	case queue.Release:
+		due := w.now
+		if !c.Due.IsZero() {
+			due = min(due, queue.Nanos(c.Due)) // later only if the clock was set
+		}
+		w.requeued(h.lane, h.seq, due)
+		return w.sql.takeBack.run(due, h.seq)
+	default:
+		due := queue.Later(w.now, max(0, c.Delay))
+		w.requeued(h.lane, h.seq, due)
+		return w.sql.requeue.run(due, int64(0), h.seq)
 	}
-	due := queue.Later(w.now, max(0, o.request.Delay))
-	w.requeued(h.lane, h.seq, due)
-	return w.sql.requeue.run(due, int64(0), h.seq)
 }
 
 // check says whether the lease k holds the message h, which may be the zero

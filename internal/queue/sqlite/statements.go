@@ -77,8 +77,9 @@ type statements struct {
 	begin, commit, insertChosen, findChosen, ready, firstDue, expired, firstEnd, oldest,
 	lease, requeue, takeBack, sweep, extend, bury, forget,
 	selectLanes, insertLane, updateLane, countQueued, countLeased, counted, nextSeq, beat, probe,
-	insertClaims, someClaims, deleteClaims, claims, logSize, vacuum, pages, shiftLeases, shiftQueued *stmt
-	insertMessage, insertBody, byKey, delete, deleteBody bySize
+	insertClaims, someClaims, deleteClaims, claims, logSize, vacuum, pages, shiftLeases, shiftQueued,
+	trimAttempts *stmt
+	insertMessage, insertBody, insertAttempt, byKey, delete, deleteBody bySize
 }
 
 func (q *statements) prepare(c *conn) error {
@@ -99,6 +100,7 @@ func (q *statements) prepare(c *conn) error {
 		{&q.deleteClaims, sqlDeleteClaims}, {&q.claims, sqlClaims}, {&q.logSize, sqlLogSize},
 		{&q.vacuum, sqlVacuum}, {&q.pages, sqlPages},
 		{&q.shiftLeases, sqlShiftLeases}, {&q.shiftQueued, sqlShiftQueued},
+		{&q.trimAttempts, sqlTrimAttempts},
 	} {
 		var err error
 		if *p.st, err = c.prepare(p.sql); err != nil {
@@ -112,6 +114,7 @@ func (q *statements) prepare(c *conn) error {
 	}{
 		{&q.insertMessage, sqlInsertMessage, "(?,?,?,?,?)", "", []int{16, 4, 1}},
 		{&q.insertBody, sqlInsertBody, bodyRow, "", []int{16, 4, 1}},
+		{&q.insertAttempt, sqlInsertAttempt, attemptRow, "", []int{16, 4, 1}},
 		{&q.byKey, sqlByKey, "?", ")", []int{64, 8, 1}},
 		{&q.delete, sqlDelete, "?", ")", []int{64, 8, 1}},
 		{&q.deleteBody, sqlDeleteB, "?", ")", []int{64, 8, 1}},

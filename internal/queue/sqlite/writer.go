@@ -16,23 +16,24 @@ type writer struct {
 	c   *conn
 	sql statements
 
-	lanes    laneSet
-	lastLane int64
-	claims   claimSet
-	loose    []looseRow
-	nextSeq  int64 // of the next message
-	mark     int64 // as stored: above every seq given out, also after a crash
-	salt     int64
-	oldest   int64 // no queued message has a smaller seq
-	nextEnd  int64 // no lease ends sooner
-	offset   int64 // wall minus monotonic time at the last batch
-	full     bool  // synchronous is FULL, not NORMAL
-	wakeAt   int64 // when the store's timer fires; never if it is not set
-	logPages int64 // pages in the WAL after the last commit
-	logFile  int64 // size of the WAL's file, in octets, if we grew it
-	behind   int64 // of these, pages not yet in the database
-	guessed  int64 // of both, pages that nobody counted
-	room     roomReading
+	lanes       laneSet
+	lastLane    int64
+	claims      claimSet
+	loose       []looseRow
+	nextSeq     int64 // of the next message
+	mark        int64 // as stored: above every seq given out, also after a crash
+	salt        int64
+	lastAttempt int64 // id of the last record of an attempt
+	oldest      int64 // no queued message has a smaller seq
+	nextEnd     int64 // no lease ends sooner
+	offset      int64 // wall minus monotonic time at the last batch
+	full        bool  // synchronous is FULL, not NORMAL
+	wakeAt      int64 // when the store's timer fires; never if it is not set
+	logPages    int64 // pages in the WAL after the last commit
+	logFile     int64 // size of the WAL's file, in octets, if we grew it
+	behind      int64 // of these, pages not yet in the database
+	guessed     int64 // of both, pages that nobody counted
+	room        roomReading
 
 	now int64 // of the batch
 	tx  transaction

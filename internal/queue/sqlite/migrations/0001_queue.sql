@@ -61,3 +61,19 @@ CREATE TABLE claim (
   until  INTEGER NOT NULL, -- the latest end
   claims BLOB    NOT NULL
 ) STRICT;
+
+-- Deliveries that were tried. The indexes end with id, as all do.
+CREATE TABLE attempt (
+  id      INTEGER PRIMARY KEY,
+  message TEXT    NOT NULL, -- the id that the APIs show
+  lane    INTEGER NOT NULL,
+  number  INTEGER NOT NULL, -- 1 for the first of the message
+  status  INTEGER NOT NULL, -- 0 without an answer
+  error   TEXT    NOT NULL,
+  outcome TEXT    NOT NULL,
+  reason  TEXT    NOT NULL,
+  at      INTEGER NOT NULL, -- when it began
+  latency INTEGER NOT NULL  -- in nanoseconds
+) STRICT;
+CREATE INDEX attempt_at ON attempt (at);
+CREATE INDEX attempt_message ON attempt (message, at);
