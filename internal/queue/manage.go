@@ -202,6 +202,22 @@ type ChangeRequest struct {
 	Route, Target string
 }
 
+// Takes reports whether the request is for messages in state s.
+func (r *ChangeRequest) Takes(s State) bool { return r.Change.Allows(s) && r.Filter.Wants(s) }
+
+// Selection returns the filter narrowed to the states that the request is for,
+// and false if there are none.
+func (r *ChangeRequest) Selection() (Filter, bool) {
+	f := r.Filter
+	f.States = nil
+	for _, s := range States() {
+		if r.Takes(s) {
+			f.States = append(f.States, s)
+		}
+	}
+	return f, len(f.States) > 0
+}
+
 // ChangeResult counts the messages that could be changed, and those that were.
 type ChangeResult struct{ Matched, Changed int }
 

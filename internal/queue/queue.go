@@ -79,6 +79,10 @@ type DequeueRequest struct {
 	// Wait is how long to wait for a first message when none is due; 0 means
 	// not at all. The answer never waits to fill up.
 	Wait time.Duration
+	// MaxDeliveries is how often a message may be handed out; one that was is
+	// made a dead letter with [ReasonMaxDeliveries] when it would be handed out
+	// again. 0 is no limit.
+	MaxDeliveries int
 }
 
 // MaxBatchBytes bounds the payload bytes of one dequeue. The first message is

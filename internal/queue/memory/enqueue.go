@@ -127,6 +127,9 @@ func (s *Store) insert(m *queue.NewMessage) string {
 	if due.IsZero() {
 		due = m.ReceivedAt
 	}
+	if due.After(it.receivedAt) {
+		it.since = due.UTC().Round(0)
+	}
 	s.items[it.seq] = it
 	s.bytes += it.cost
 	s.enqueue(it, s.time.at(due))

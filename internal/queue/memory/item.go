@@ -22,6 +22,7 @@ type item struct {
 	until      int64 // the end of the lease
 	salt       uint32
 	reason     string
+	since      time.Time // when its present life began; zero is receivedAt
 	cost       int64
 	receivedAt time.Time
 	envelope   queue.Envelope
@@ -43,11 +44,12 @@ func cost(m *queue.NewMessage) int64 {
 
 // lane holds the messages of one route and target.
 type lane struct {
-	route        *route
-	target       string
-	ready        ordered // the queued messages by due time, then seq
-	age          ordered // the same by seq
-	leased, dead int
+	route  *route
+	target string
+	ready  ordered // the queued messages by due time, then seq
+	age    ordered // the same by seq
+	leased int
+	ended  [5]int // messages in the other states
 }
 
 // route groups the lanes of a route, because a consumer may take from any.
@@ -55,6 +57,7 @@ type route struct {
 	name    string
 	lanes   []*lane
 	waiters []*waiter // in the order of their arrival
+	paused  pauses
 }
 
 // lane returns the lane of target, new if need be.
@@ -74,11 +77,11 @@ func (r *route) lane(target string) *lane {
 }
 
 // first returns the queued message that is delivered first, for target or,
-// when that is empty, for any.
+// when that is empty, for any. There is none for what is paused.
 func (r *route) first(target string) *item {
 	var best *item
 	for _, l := range r.lanes {
-		if target != "" && l.target != target {
+		if target != "" && l.target != target || len(r.paused) > 0 && r.paused.holds(l.target) {
 			continue
 		}
 		if it := l.ready.first(); it != nil && (best == nil || dueBefore(it, best)) {
@@ -107,7 +110,7 @@ func (r *route) nextDue() int64 {
 func (s *Store) route(name string) *route {
 	r := s.routes[name]
 	if r == nil {
-		r = &route{name: name}
+		r = &route{name: name, paused: pauses{}}
 		s.routes[name] = r
 	}
 	return r

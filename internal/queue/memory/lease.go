@@ -128,6 +128,11 @@ func (s *Store) take(r *route, req queue.DequeueRequest, now int64) []queue.Leas
 		if it == nil || it.due > now {
 			break
 		}
+		if req.MaxDeliveries > 0 && it.attempt >= req.MaxDeliveries {
+			s.takeOut(it)
+			s.end(it, queue.StateDead, queue.ReasonMaxDeliveries, now)
+			continue
+		}
 		bytes += len(it.payload)
 		if len(leases) > 0 && bytes > queue.MaxBatchBytes {
 			break

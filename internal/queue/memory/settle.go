@@ -66,10 +66,13 @@ func (s *Store) settle(it *item, r queue.SettleRequest, now int64) {
 	it.salt = 0
 	switch r.Action {
 	case queue.Ack:
-		s.forget(it)
+		if s.retention.Delivered > 0 {
+			s.end(it, queue.StateDelivered, "", now)
+		} else {
+			s.forget(it)
+		}
 	case queue.Bury:
-		it.state, it.reason = queue.StateDead, r.Reason
-		it.lane.dead++
+		s.end(it, queue.StateDead, r.Reason, now)
 	default:
 		s.enqueue(it, queue.Later(now, max(0, r.Delay)))
 	}

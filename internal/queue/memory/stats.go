@@ -26,7 +26,9 @@ func (s *Store) Stats(ctx context.Context) (queue.Stats, error) {
 			lane := s.laneStats(l)
 			stats.ByState[queue.StateQueued] += lane.Queued
 			stats.ByState[queue.StateLeased] += lane.Leased
-			stats.ByState[queue.StateDead] += lane.Dead
+			for state, n := range l.ended {
+				stats.ByState[queue.State(state)] += n //nolint:gosec // a small number
+			}
 			if !lane.Empty() {
 				stats.Lanes = append(stats.Lanes, lane)
 			}
@@ -45,7 +47,7 @@ func (s *Store) Stats(ctx context.Context) (queue.Stats, error) {
 func (s *Store) laneStats(l *lane) queue.LaneStats {
 	stats := queue.LaneStats{
 		Route: l.route.name, Target: l.target,
-		Queued: l.ready.len(), Leased: l.leased, Dead: l.dead,
+		Queued: l.ready.len(), Leased: l.leased, Dead: l.ended[queue.StateDead],
 	}
 	if stats.Queued > 0 {
 		stats.OldestQueued = l.age.first().receivedAt

@@ -58,6 +58,9 @@ type Store struct {
 	// attempts are in the order of their ids
 	attempts    []queue.Attempt
 	lastAttempt uint64
+
+	retention queue.Retention
+	pruneAt   int64 // when the next round of pruning is due
 }
 
 // Open returns an empty queue.
@@ -73,6 +76,7 @@ func Open(o Options) *Store {
 		time:     newTimeline(o.Clock),
 		timer:    o.Clock.NewTimer(longest),
 		wakeAt:   never,
+		pruneAt:  never,
 		tag:      rand.Uint64() >> (64 - tagBits), //nolint:gosec // tells processes apart, guards nothing
 		salt:     rand.Uint32(),                   //nolint:gosec // likewise
 		items:    map[uint64]*item{},
@@ -176,10 +180,13 @@ func (s *Store) watchTimer() {
 }
 
 // catchUp does what the passing of time asks for: it ends the leases that ran
-// out and serves consumers that wait for a message that has come due.
+// out, drops what is kept no longer and serves consumers that wait for a message that has come due.
 func (s *Store) catchUp(now int64) {
 	for it := s.leases.first(); it != nil && it.until <= now; it = s.leases.first() {
 		s.expire(it, now)
+	}
+	if now >= s.pruneAt {
+		s.prune(now)
 	}
 	if now >= s.wakeAt {
 		s.serveAll(now)
