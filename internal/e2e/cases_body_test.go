@@ -6,7 +6,6 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
-	"fmt"
 	"io"
 	"os"
 	"slices"
@@ -250,9 +249,9 @@ func TestRefusalsHaveTheirHeaders(t *testing.T) {
 			t.Errorf("%s: body %s, %v", test.row, got[0].body, err)
 		}
 	}
-	if log := d.log.String(); !slices.ContainsFunc(strings.Split(log, "\n"), func(line string) bool {
-		return strings.Contains(line, `"status":404`) && strings.Contains(line, "not_found")
-	}) {
-		t.Error(fmt.Sprint("no access line tells the reason of the 404"))
-	}
+	d.eventually("telling the reason of the 404 in the access log", func() bool {
+		return slices.ContainsFunc(strings.Split(d.log.String(), "\n"), func(line string) bool {
+			return strings.Contains(line, `"status":404`) && strings.Contains(line, "not_found")
+		})
+	})
 }

@@ -84,6 +84,8 @@ func TestSignatureCases(t *testing.T) {
 	millis := millisOf(time.Now())
 	shop, square := macBase64("shpss", body1), macBase64("sqkey", "https://hooks.example.net/sq"+body1)
 	d.try(t, []attempt{
+		// first, because the log has one line per second and class
+		{"C22 another URL", header("/square", "X-Square-Hmacsha256-Signature: "+macBase64("sqkey", "https://hooks.example.net/sq/"+body1), body1), no},
 		{"C01 old, then new", stripe("1", v1("whsec_old", "1"), v1("whsec_new", "1")), ok},
 		{"C01 new, then old", stripe("2", v1("whsec_new", "2"), v1("whsec_old", "2")), ok},
 		{"C01 old alone", stripe("3", v1("whsec_old", "3")), no},
@@ -110,16 +112,13 @@ func TestSignatureCases(t *testing.T) {
 		{"C20 hexadecimal", header("/shopify", "X-Shopify-Hmac-Sha256: "+macHex("shpss", body1), body1), no},
 		{"C20 without padding", header("/shopify", "X-Shopify-Hmac-Sha256: "+strings.TrimRight(shop, "="), body1), no},
 		{"C22 the URL as configured", header("/square", "X-Square-Hmacsha256-Signature: "+square, body1), ok},
-		{"C22 another URL", header("/square", "X-Square-Hmacsha256-Signature: "+macBase64("sqkey", "https://hooks.example.net/sq/"+body1), body1), no},
 		{"C31 ping is a success", header("/events", "X-GitHub-Event: ping\r\nX-Hub-Signature-256: sha256="+hexOf("ping"), "ping"), "204"},
 		{"C31 unsigned ping", header("/events", "X-GitHub-Event: ping", "ping"), no},
 		{"C31 push", header("/events", "X-GitHub-Event: push\r\nX-Hub-Signature-256: sha256="+hexOf("push"), "push"), ok},
 		{"C31 ping without a matcher", header("/plain", "X-GitHub-Event: ping\r\nX-Hub-Signature-256: sha256="+hexOf("ping"), "ping"), ok},
-		{"C66 stale", header("/stripe2", "Stripe-Signature: t="+old+",v1="+macHex("whsec_new", old+".9"), "9"), no},
+		{"badinput 66 stale for Stripe", header("/stripe2", "Stripe-Signature: t="+old+",v1="+macHex("whsec_new", old+".9"), "9"), no},
 	})
-	if log := d.log.String(); !strings.Contains(log, `"hint"`) {
-		t.Error("C22: the log doesn't hint at the URL")
-	}
+	d.eventually("hinting at the URL of C22 in the log", func() bool { return strings.Contains(d.log.String(), "to the last slash") })
 	t.Run("C17 the token stays here", func(t *testing.T) {
 		for _, it := range d.dequeue("/gitlab", `{"batch":10}`) {
 			if _, kept := it.Headers["X-Gitlab-Token"]; kept {
