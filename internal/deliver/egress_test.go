@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"hookaido/internal/config"
 )
@@ -21,7 +22,7 @@ func refusedBy(t *testing.T, e config.Egress, url string, answers ...[]string) R
 	o := options()
 	o.Egress = e
 	o.Resolver = resolve("*", answers...)
-	target, err := newDeliverer(t, o).Target(&config.Target{URL: url, Timeout: 1e9}, noKeys)
+	target, err := newDeliverer(t, o).Target(&config.Target{URL: url, Timeout: time.Minute}, noKeys)
 	var denial *Denial
 	if errors.As(err, &denial) {
 		return denial.Rule
@@ -196,6 +197,7 @@ func TestRules(t *testing.T) {
 		"allow of everything opens nothing":   {allow: list{prefix("0.0.0.0/0"), prefix("::/0")}, url: "https://x.example/", answer: []string{"10.0.0.1"}, want: RuleNotPublic},
 		"allow of half opens nothing":         {allow: list{prefix("128.0.0.0/1")}, url: "https://192.168.0.1/", want: RuleNotPublic},
 		"allow across a border opens nothing": {allow: list{prefix("192.160.0.0/11")}, url: "https://192.168.0.1/", want: RuleNotPublic},
+		"nor across the other border":         {allow: list{prefix("192.168.0.0/15")}, url: "https://192.168.0.1/", want: RuleNotPublic},
 		"allow of every host opens nothing":   {allow: list{host("*")}, url: "https://x.example/", answer: []string{"127.0.0.1"}, want: RuleNotPublic},
 		"link-local does not open metadata":   {allow: list{prefix("169.254.0.0/16")}, url: "https://169.254.169.254/", want: RuleMetadata},
 		"link-local opens the rest":           {allow: list{prefix("169.254.0.0/16")}, url: "https://169.254.1.1/"},

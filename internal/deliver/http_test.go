@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"hookaido/internal/clock"
 	"hookaido/internal/config"
 	"hookaido/internal/queue"
 	"hookaido/internal/secret"
@@ -59,6 +60,7 @@ func TestHeadersOfTheSender(t *testing.T) {
 	target := newTarget(t, newDeliverer(t, options()), config.Target{URL: s.URL, Headers: []config.Header{
 		{Name: "X-Configured", Value: secret.New([]byte("ours {not} ${expanded} again"))}, {Name: "X-Empty", Value: secret.New(nil)},
 		{Name: "Host", Value: secret.New([]byte("evil.example"))}, {Name: "Content-Length", Value: secret.New([]byte("1"))},
+		{Name: "Upgrade", Value: secret.New([]byte("h2c"))},
 	}})
 	wantResult(t, target.Attempt(t.Context(), m), Done, 200, None)
 	got, _ := s.last(t)
@@ -114,7 +116,13 @@ func TestEndlessBodies(t *testing.T) {
 					}
 				}
 			})
-			wantResult(t, deliverTo(t, s.URL), Done, 200, None)
+			o := options()
+			o.Clock = clock.System{}
+			r := newTarget(t, newDeliverer(t, o), config.Target{URL: s.URL, Timeout: time.Minute}).Attempt(t.Context(), message())
+			wantResult(t, r, Done, 200, None)
+			if r.Latency > 20*time.Second {
+				t.Errorf("the body was waited for: %v", r.Latency)
+			}
 		})
 	}
 }
@@ -142,6 +150,10 @@ func TestBrokenTargets(t *testing.T) {
 		"garbage":   {raw(t, func(c net.Conn) { readHead(c); fmt.Fprint(c, "\x00\x01SSH-2.0-OpenSSH\r\n\r\n") }), 0, ReasonProtocol},
 		"cut head":  {raw(t, func(c net.Conn) { readHead(c); fmt.Fprint(c, "HTTP/1.1 200 OK\r\nA: b") }), 0, ReasonConnection},
 		"huge head": {raw(t, func(c net.Conn) { readHead(c); flood(c, "HTTP/1.1 200 OK\r\nX: ", strings.Repeat("x", 64<<10)) }), 0, ReasonProtocol},
+		"large head": {raw(t, func(c net.Conn) {
+			readHead(c)
+			fmt.Fprintf(c, "HTTP/1.1 200 OK\r\nX: %s\r\nContent-Length: 0\r\n\r\n", strings.Repeat("x", 4*maxResponseHeaders))
+		}), 0, ReasonProtocol},
 		"1xx for ever": {raw(t, func(c net.Conn) {
 			readHead(c)
 			flood(c, "", strings.Repeat("HTTP/1.1 102 Processing\r\n\r\n", 1000))
@@ -184,10 +196,10 @@ func TestTimeouts(t *testing.T) {
 		"no handshake": {strings.Replace(raw(t, hang), "http:", "https:", 1), "it was connecting"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			target := newTarget(t, newDeliverer(t, options()), config.Target{URL: c.url, Timeout: 100 * time.Millisecond})
+			target := newTarget(t, newDeliverer(t, options()), config.Target{URL: c.url, Timeout: 500 * time.Millisecond})
 			r := target.Attempt(t.Context(), message())
 			wantResult(t, r, Retry, 0, ReasonTimeout)
-			if text := r.Cause.Error(); !strings.Contains(text, "timeout of 100ms") || !strings.Contains(text, c.text) {
+			if text := r.Cause.Error(); !strings.Contains(text, "timeout of 500ms") || !strings.Contains(text, c.text) {
 				t.Errorf("the cause is %q", text)
 			}
 		})

@@ -26,11 +26,10 @@ type program struct {
 	deliverer *Deliverer
 	path      string
 	env       []config.EnvVar
-	timeout   time.Duration
 }
 
 func newProgram(d *Deliverer, cfg *config.Target) *program {
-	return &program{deliverer: d, path: cfg.Exec, env: cfg.Env, timeout: cfg.Timeout}
+	return &program{deliverer: d, path: cfg.Exec, env: cfg.Env}
 }
 
 func (p *program) attempt(ctx context.Context, m *queue.Leased) Result {

@@ -234,6 +234,18 @@ func TestDescendantThatLeftIsNotWaitedFor(t *testing.T) {
 }
 
 func TestProgramTimeout(t *testing.T) {
+	o := options()
+	o.Clock = clock.System{}
+	target := newTarget(t, newDeliverer(t, o), config.Target{Exec: script(t, "exec sleep 1000"), Timeout: 100 * time.Millisecond})
+	r := target.Attempt(t.Context(), message())
+	wantResult(t, r, Retry, 408, ReasonTimeout)
+	if !strings.Contains(r.Cause.Error(), "timeout of 100ms") {
+		t.Errorf("the cause is %q", r.Cause)
+	}
+}
+
+// badinput 114: a program is asked to end, and killed if it doesn't hear.
+func TestProgramIsAskedAndThenKilled(t *testing.T) {
 	for name, c := range map[string]struct{ trap, end string }{
 		"ends when asked": {`trap 'echo asked >"$DIR/end"; exit 0' TERM`, "asked\n"},
 		"has no ear":      {`trap '' TERM`, ""},
@@ -242,19 +254,21 @@ func TestProgramTimeout(t *testing.T) {
 			o := options()
 			clk := clock.NewManual(now)
 			o.Clock = clk
-			path := script(t, c.trap+"; : >\"$DIR/end\"; echo $$ >\"$DIR/pid\"; while :; do sleep 0.01; done")
-			target := newTarget(t, newDeliverer(t, o), config.Target{Exec: path, Timeout: 300 * time.Millisecond})
+			path := script(t, c.trap+`; : >"$DIR/end"; echo $$ >"$DIR/new"; mv "$DIR/new" "$DIR/pid"; while :; do sleep 0.01; done`)
+			p := newProgram(newDeliverer(t, o), &config.Target{Exec: path})
+			ctx, timeOut := context.WithCancelCause(t.Context())
 			results := make(chan Result)
-			go func() { results <- target.Attempt(context.Background(), message()) }()
-			clk.AwaitTimers(1)
+			go func() { results <- p.attempt(ctx, message()) }()
+			eventually(t, "the program starts", func() bool {
+				_, err := os.Stat(filepath.Join(filepath.Dir(path), "pid"))
+				return err == nil
+			})
+			timeOut(&timeoutError{time.Second})
 			if c.end == "" {
+				clk.AwaitTimers(1)
 				clk.Advance(endGrace)
 			}
-			r := <-results
-			wantResult(t, r, Retry, 408, ReasonTimeout)
-			if !strings.Contains(r.Cause.Error(), "timeout of 300ms") {
-				t.Errorf("the cause is %q", r.Cause)
-			}
+			wantResult(t, <-results, Retry, 408, ReasonTimeout)
 			if got := read(t, path, "end"); got != c.end {
 				t.Errorf("the program left %q, want %q", got, c.end)
 			}

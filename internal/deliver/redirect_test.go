@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"hookaido/internal/config"
 	"hookaido/internal/queue"
@@ -123,7 +124,7 @@ func TestRedirectToAnotherHost(t *testing.T) {
 	o := options()
 	o.Egress.Redirects = true
 	target, err := newDeliverer(t, o).Target(&config.Target{
-		URL: "http://a.example/", Timeout: 1e9, Headers: []config.Header{{Name: "X-Api-Key", Value: secret.New([]byte("k3y"))}},
+		URL: "http://a.example/", Timeout: time.Minute, Headers: []config.Header{{Name: "X-Api-Key", Value: secret.New([]byte("k3y"))}},
 		Sign: &config.Sign{Scheme: config.SignHMAC, SignatureHeader: "X-Sig", TimestampHeader: "X-Time"},
 	}, secret.NewPool(secret.Version{Value: secret.New([]byte("key"))}))
 	if err != nil {
