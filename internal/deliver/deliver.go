@@ -152,7 +152,7 @@ func (t *Target) Attempt(ctx context.Context, m *queue.Leased) Result {
 	attempt, cancel := context.WithTimeoutCause(ctx, t.timeout, limit)
 	defer cancel()
 	r := t.attempt(attempt, m)
-	if r.Class != Done && ctx.Err() != nil && context.Cause(attempt) != error(limit) && r.Status == 0 {
+	if r.Class != Done && ctx.Err() != nil && !errors.Is(context.Cause(attempt), limit) && r.Status == 0 {
 		r = Result{Class: Retry, Reason: ReasonStopped, Cause: errors.New("the delivery was broken off by a stop"), Output: r.Output}
 	}
 	r.Latency = t.deliverer.clock.Monotonic() - start

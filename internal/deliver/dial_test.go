@@ -69,7 +69,7 @@ func TestRebindingByDNS(t *testing.T) {
 			_ = c.Close()
 		}
 	}()
-	defer victim.Close()
+	t.Cleanup(func() { _ = victim.Close() })
 	o := options()
 	o.Resolver = nameServer(t, "127.0.0.1", "127.0.0.2")
 	d := newDeliverer(t, o)

@@ -145,7 +145,7 @@ func raw(t testing.TB, serve func(net.Conn)) (url string) {
 				return
 			}
 			go func() {
-				defer c.Close()
+				defer func() { _ = c.Close() }()
 				serve(c)
 			}()
 		}

@@ -298,8 +298,10 @@ func TestProgramIsStopped(t *testing.T) {
 func TestNoDescriptorIsInherited(t *testing.T) {
 	var pipe [2]int
 	must(t, syscall.Pipe(pipe[:])) // without O_CLOEXEC
-	defer syscall.Close(pipe[0])
-	defer syscall.Close(pipe[1])
+	t.Cleanup(func() {
+		_ = syscall.Close(pipe[0])
+		_ = syscall.Close(pipe[1])
+	})
 	path := script(t, `ls /proc/$$/fd >"$DIR/fd"`)
 	wantResult(t, newTarget(t, newDeliverer(t, options()), config.Target{Exec: path}).Attempt(t.Context(), message()), Done, 200, None)
 	// the shell has its script open at a number of its own

@@ -95,7 +95,7 @@ func TestRedirectsThatAreRefused(t *testing.T) {
 }
 
 func TestRedirectToHTTPIsRefused(t *testing.T) {
-	s := httptest.NewTLSServer(http.RedirectHandler("http://127.0.0.1:80/", 308))
+	s := httptest.NewTLSServer(http.RedirectHandler("http://127.0.0.1:80/", http.StatusPermanentRedirect))
 	defer s.Close()
 	o := options()
 	o.Egress.Redirects, o.RootCAs = true, certPool(s.Certificate())
