@@ -26,6 +26,7 @@ var mayImport = map[string][]string{
 	"admin":    {"queue", "config", "clock"},
 	"route":    {"config"},
 
+	"dispatch":  {"queue", "deliver", "clock", "observe"},
 	"deliver":   {"config", "secret", "queue", "clock"},
 	"handshake": {"secret", "clock"},
 	"peer":      {},
