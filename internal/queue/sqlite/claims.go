@@ -16,10 +16,13 @@ const (
 	// roundPause is the least time between two rounds over the table, in
 	// nanoseconds.
 	roundPause = int64(time.Second)
+	// longClaim is the length from which a claim counts as long.
+	longClaim = int64(time.Hour)
 )
 
 // claimSet holds the claims in memory, 24 octets and change each; the table
-// holds them as a log with one row per transaction. A table keyed by claim
+// holds them as a log with one row per transaction, or two if it has short and
+// long ones: a row goes when its last claim has passed. A table keyed by claim
 // would cost a page of the WAL for each, because digests fall anywhere.
 type claimSet struct {
 	until  map[[16]byte]int64
@@ -31,7 +34,6 @@ type claimSet struct {
 type claimBatch struct {
 	keys map[[16]byte]int64
 	blob []byte
-	last int64 // the latest end
 }
 
 func (b *claimBatch) add(c queue.Claim) {
@@ -41,7 +43,6 @@ func (b *claimBatch) add(c queue.Claim) {
 	}
 	b.keys[c.Key] = until
 	b.blob = binary.BigEndian.AppendUint64(append(b.blob, c.Key[:]...), uint64(until)) //nolint:gosec // a round trip
-	b.last = max(b.last, until)
 }
 
 // claimed reports whether the key is taken now. Wall time rules, because what
@@ -55,11 +56,26 @@ func (w *writer) claimed(key [16]byte) bool {
 }
 
 func (w *writer) saveClaims() error {
-	b := &w.tx.claims
-	if len(b.blob) == 0 {
-		return nil
+	var blob [2][]byte // of short and long ones
+	var last [2]int64  // their latest ends
+	for rest := w.tx.claims.blob; len(rest) >= claimLen; rest = rest[claimLen:] {
+		eachClaim(rest[:claimLen], func(_ [16]byte, until int64) {
+			kind := 0
+			if until-longClaim >= w.now {
+				kind = 1
+			}
+			blob[kind], last[kind] = append(blob[kind], rest[:claimLen]...), max(last[kind], until)
+		})
 	}
-	return w.sql.insertClaims.run(b.last, b.blob)
+	for kind := range blob {
+		if len(blob[kind]) == 0 {
+			continue
+		}
+		if err := w.sql.insertClaims.run(last[kind], blob[kind]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // add takes over what was committed.

@@ -184,6 +184,50 @@ func TestFewAreLoose(t *testing.T) {
 	checkCounters(t, s)
 }
 
+// Claims of days don't keep those of minutes that were made together with them,
+// and all of them go in the end, in small steps.
+func TestLongClaims(t *testing.T) {
+	m := clock.NewManual(start)
+	s := open(t, Options{Clock: m})
+	const n, month = 1000, 30 * 24 * time.Hour
+	for i := range n {
+		short, long := [16]byte{0: 1, 1: byte(i), 2: byte(i >> 8)}, [16]byte{0: 2, 1: byte(i), 2: byte(i >> 8)}
+		_, err := s.Enqueue(t.Context(), queue.Batch{
+			Messages: []queue.NewMessage{message("/a", "x")},
+			Claims:   []queue.Claim{{Key: long, Until: m.Now().Add(month)}, {Key: short, Until: m.Now().Add(5 * time.Minute)}},
+		})
+		must(t, err)
+	}
+	// each batch looks at pruneStep rows
+	rounds := func(count int) {
+		for range count {
+			before := len(s.w.claims.until)
+			enqueue(t, s, message("/a", "x"))
+			m.Advance(10 * time.Millisecond)
+			if gone := before - len(s.w.claims.until); gone > pruneStep {
+				t.Fatalf("one batch pruned %d claims, want %d at most", gone, pruneStep)
+			}
+		}
+	}
+	m.Advance(5 * time.Minute)
+	rounds(2*2*n/pruneStep + 200)
+	if left := len(s.w.claims.until); left != n {
+		t.Errorf("%d claims are left, want the %d long ones", left, n)
+	}
+	must(t, s.Close())
+	s = open(t, Options{Path: s.path, Clock: m})
+	if left := len(s.w.claims.until); left != n {
+		t.Errorf("%d claims after a restart, want %d", left, n)
+	}
+	m.Advance(month)
+	rounds(2*n/pruneStep + 200)
+	rows, err := s.keeper.c.integer("SELECT count(*) FROM claim")
+	must(t, err)
+	if rows != 0 || len(s.w.claims.until) != 0 {
+		t.Errorf("%d rows and %d claims are left", rows, len(s.w.claims.until))
+	}
+}
+
 func TestClaimsArePruned(t *testing.T) {
 	m := clock.NewManual(start)
 	s := open(t, Options{Clock: m})
