@@ -3,6 +3,7 @@ package memory
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"hookaido/internal/queue"
 )
@@ -16,8 +17,9 @@ func (s *Store) Enqueue(ctx context.Context, b queue.Batch) ([]string, error) {
 		return nil, err
 	}
 	defer s.exit(now)
-	s.bytes -= int64(s.claims.prune(s.time.wall(now))) * claimCost
-	if err := s.checkBatch(b); err != nil {
+	wall := s.time.wall(now)
+	s.bytes -= int64(s.claims.prune(wall)) * claimCost
+	if err := s.checkBatch(b, wall); err != nil {
 		return nil, err
 	}
 	victims, err := s.makeRoom(b)
@@ -33,15 +35,14 @@ func (s *Store) Enqueue(ctx context.Context, b queue.Batch) ([]string, error) {
 		ids[i] = s.insert(&b.Messages[i])
 	}
 	for _, c := range b.Claims {
-		s.claims.add(c)
-		s.bytes += claimCost
+		s.bytes += int64(s.claims.add(c, wall)) * claimCost
 	}
 	return ids, nil
 }
 
-func (s *Store) checkBatch(b queue.Batch) error {
+func (s *Store) checkBatch(b queue.Batch, wall time.Time) error {
 	for i := range b.Claims {
-		if _, ok := s.claims.until[b.Claims[i].Key]; ok {
+		if s.claims.taken(b.Claims[i].Key, wall) {
 			return &queue.ClaimedError{Index: i}
 		}
 	}

@@ -84,7 +84,7 @@ func Open(o Options) *Store {
 		routes:   map[string]*route{},
 		waiting:  map[*route]struct{}{},
 		leases:   ordered{before: endsBefore, slot: slotLease},
-		claims:   newClaimSet(),
+		claims:   newClaimSet(o.MaxBytes),
 	}
 	s.timer.Stop()
 	s.loop.Add(1)
@@ -104,7 +104,7 @@ func (s *Store) Close() error {
 			r.release()
 		}
 		s.items, s.chosen, s.routes, s.waiting, s.leases.list = nil, nil, nil, nil, nil
-		s.claims, s.attempts = newClaimSet(), nil
+		s.claims, s.attempts = newClaimSet(s.maxBytes), nil
 	}
 	s.mu.Unlock()
 	s.loop.Wait()
