@@ -5,6 +5,9 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
+	"path"
+	"strings"
 	"testing"
 
 	"hookaido/internal/config"
@@ -30,6 +33,8 @@ func TestSharedPaths(t *testing.T) {
 		{"/_pull/x/../../in", "refused"}, {"/_pull/./x", "refused"}, {"/%5fpull/x", "refused"}, {"/_pull%2fx", "refused"},
 		{"/%2f_pull/x", "refused"}, {"/in%2f..%2f_pull/x", "refused"}, {"/in/%2e%2e/_pull/x", "refused"},
 		{"/_pull/%2e%2e/in", "refused"}, {"/a%20b/%5Fops/status", "refused"}, {"http://h//_pull/x", "refused"},
+		{"/_pull%2fx|", "refused"}, {"http://h/_pull%2fx|", "refused"}, {"/%5fpull/<x>", "refused"}, {"http://h/_pull/x|?/", "pull"},
+		{"/_pull/x|", "pull"}, {"http://h?/_pull/x", "ingress"}, {"/http://h/_pull/x", "ingress"},
 	}
 	for _, test := range tests {
 		w := httptest.NewRecorder()
@@ -91,4 +96,48 @@ func TestSharedUnixSocketIsNotPrivate(t *testing.T) {
 	if got := <-networks; got == "unix" {
 		t.Error("the API takes the connection for one of its own socket")
 	}
+}
+
+// FuzzSharedPaths holds that a path reaches an API only if every way to read it
+// leads there, and the ingress only if none does.
+func FuzzSharedPaths(f *testing.F) {
+	for _, seed := range []string{
+		"/", "/_pull", "/_pull/x", "//_pull/x", "/%5fpull", "/_pull%2fx", "/a/../_pull", "/_pull/../a", "/a%2fb/../_pull/x", "/%2f_pull", "/_pull//x/.", "/_pull%2f|",
+	} {
+		f.Add(seed)
+	}
+	var got string
+	note := func(name string) http.Handler {
+		return http.HandlerFunc(func(http.ResponseWriter, *http.Request) { got = name })
+	}
+	s := &shared{apis: []sharedAPI{newSharedAPI("/_pull", note("api"))}, rest: note("rest"), refuse: note("refused")}
+	keep := strings.NewReplacer("%2f", "%252f", "%2F", "%252f")
+	f.Fuzz(func(t *testing.T, target string) {
+		u, err := url.ParseRequestURI(target)
+		if err != nil || !strings.HasPrefix(target, "/") {
+			t.Skip()
+		}
+		raw, _, _ := strings.Cut(target, "?")
+		split, err := url.PathUnescape(keep.Replace(raw))
+		if err != nil {
+			t.Skip()
+		}
+		got = ""
+		s.ServeHTTP(nil, (&http.Request{URL: u, RequestURI: target}).WithContext(t.Context()))
+		inside := 0
+		readings := []string{raw, u.Path, path.Clean(u.Path), split, path.Clean(split)}
+		for _, reading := range readings {
+			if under(reading, "/_pull") {
+				inside++
+			}
+		}
+		switch {
+		case got == "":
+			t.Errorf("%q: nobody answers", target)
+		case got == "api" && inside < len(readings):
+			t.Errorf("%q reaches the API, but only %d of %d readings are below the prefix", target, inside, len(readings))
+		case got == "rest" && inside > 0 && !hasDots(u.Path):
+			t.Errorf("%q reaches the ingress, but %d readings are below the prefix", target, inside)
+		}
+	})
 }

@@ -1,6 +1,7 @@
 package tlsconf
 
 import (
+	"bytes"
 	"crypto/tls"
 	"io"
 	"net"
@@ -145,4 +146,22 @@ func TestOldVersionsAreRefused(t *testing.T) {
 			t.Errorf("%s: %v", tls.VersionName(version), err)
 		}
 	}
+}
+
+// FuzzAuthorities holds that a bundle either has certificates only, or is
+// refused.
+func FuzzAuthorities(f *testing.F) {
+	id := issueNow(f, "authority")
+	for _, seed := range [][]byte{nil, id.cert, append(id.cert, id.cert...), id.key, id.cert[:80], []byte("-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n")} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, bundle []byte) {
+		pool, err := authorities(bundle)
+		if (pool == nil) != (err != nil) {
+			t.Fatalf("pool %v, error %v", pool, err)
+		}
+		if err == nil && !bytes.Contains(bundle, []byte("-----BEGIN CERTIFICATE-----")) {
+			t.Error("authorities from nowhere")
+		}
+	})
 }
