@@ -64,6 +64,7 @@ func TestMovedFolderAboveIsNoticed(t *testing.T) {
 	enqueue(t, s, message("/a", "x"))
 	above := filepath.Dir(filepath.Dir(s.path))
 	must(t, os.Rename(above, above+".old"))
+	must(t, os.MkdirAll(filepath.Dir(s.path), folderPerm))
 	m.Advance(namesHold)
 	if _, err := s.Enqueue(t.Context(), queue.Batch{Messages: []queue.NewMessage{message("/a", "y")}}); !errors.Is(err, errReplaced) {
 		t.Errorf("Enqueue = %v, want %v", err, errReplaced)
