@@ -63,6 +63,9 @@ func OrderOf(ctx context.Context) Order {
 	return c.heads.first()
 }
 
+// Known reports whether there is anything left of the order.
+func (o *Order) Known() bool { return len(o.rest) > 0 }
+
 // Next returns the next name and takes it off, nil when there is none.
 func (o *Order) Next() Name {
 	n := bytes.IndexByte(o.rest, ':')

@@ -41,8 +41,11 @@ func (x *exchange) envelope(copied []auth.Header) queue.Envelope {
 			pairs = append(pairs, queue.Pair{Name: name, Value: value})
 		}
 	}
-	sortByName(pairs)
-	sortAsSent(pairs, httphead.OrderOf(r.Context()))
+	if order := httphead.OrderOf(r.Context()); order.Known() {
+		pairs = sortAsSent(pairs, order)
+	} else {
+		sortByName(pairs)
+	}
 	for _, h := range copied {
 		pairs = append(pairs, queue.Pair{Name: h.Name, Value: h.Value})
 	}
@@ -58,12 +61,14 @@ func (x *exchange) envelope(copied []auth.Header) queue.Envelope {
 }
 
 // sortAsSent brings pairs, whose repeats are in order, into the order of the
-// head. What the head does not have stays at the end.
-func sortAsSent(pairs []queue.Pair, order httphead.Order) {
-	for done := 0; done < len(pairs); {
+// head. What the head does not have was never sent, and is left out: net/http
+// makes a Cache-Control of Pragma.
+func sortAsSent(pairs []queue.Pair, order httphead.Order) []queue.Pair {
+	done := 0
+	for done < len(pairs) {
 		name := order.Next()
 		if name == nil {
-			return
+			break
 		}
 		i := done
 		for i < len(pairs) && !name.Is(pairs[i].Name) {
@@ -77,6 +82,7 @@ func sortAsSent(pairs []queue.Pair, order httphead.Order) {
 		pairs[done] = p
 		done++
 	}
+	return pairs[:done]
 }
 
 // sortByName sorts by insertion, which keeps the order of equal names and is

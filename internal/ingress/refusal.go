@@ -188,11 +188,19 @@ func (x *exchange) refuse(f *refusal) {
 		header["Connection"] = []string{"close"}
 	}
 	httpx.WriteError(x.w, f.answer)
+	if !x.bodyRead && x.r.Header["Expect"] != nil {
+		// nobody will send this body, which net/http would wait for
+		_ = http.NewResponseController(x.w).SetReadDeadline(x.clock.Now())
+	}
 }
 
 // RefusedHead counts and logs a request that was answered with status before
 // it came to a handler, because its head broke the rules of HTTP.
 func (h *Handler) RefusedHead(status int, remoteAddr string) {
-	h.metrics.refused(reasonPolicy, status)
+	label := reasonPolicy
+	if status == http.StatusServiceUnavailable {
+		label = reasonMemoryPressure
+	}
+	h.metrics.refused(label, status)
 	h.refusals.log(&refusedRequest{class: "bad_head", status: status, remoteAddr: remoteAddr})
 }
