@@ -15,7 +15,8 @@ var (
 	// that is kept for consumers. Nothing was stored.
 	ErrDiskFull = errors.New("too little free disk space to accept messages")
 	// ErrDuplicateID is returned by Enqueue when a message has a chosen id that
-	// is in the queue already. Nothing was stored.
+	// is in the queue already, in whatever state. Nothing was stored. Engines
+	// return it as a [*DuplicateError], which tells the message.
 	ErrDuplicateID = errors.New("a message with this id exists")
 	// ErrClaimed is returned by Enqueue when a claim is taken: the request is a
 	// replay. Nothing was stored. Engines return it as a [*ClaimedError], which
@@ -44,6 +45,20 @@ func (e *ClaimedError) Error() string {
 
 // Unwrap returns [ErrClaimed].
 func (e *ClaimedError) Unwrap() error { return ErrClaimed }
+
+// DuplicateError is an [ErrDuplicateID] that names the message.
+type DuplicateError struct {
+	// Index is the place in [Batch].Messages of the first one whose id is taken.
+	Index int
+}
+
+// Error implements error.
+func (e *DuplicateError) Error() string {
+	return fmt.Sprintf("message %d of the batch: %v", e.Index, ErrDuplicateID)
+}
+
+// Unwrap returns [ErrDuplicateID].
+func (e *DuplicateError) Unwrap() error { return ErrDuplicateID }
 
 // UnavailableError means that the store could not commit. Nothing of the
 // operation can be relied on; the caller answers 503.

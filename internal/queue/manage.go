@@ -145,7 +145,8 @@ func (f *Filter) Order(a, b Cursor) int {
 // ListRequest asks for the messages that a filter selects.
 type ListRequest struct {
 	Filter
-	// Envelope and Payload say which of the large parts are wanted.
+	// Envelope and Payload say which of the large parts are wanted. With Payload
+	// a list ends before it has more than [MaxBatchBytes] of them.
 	Envelope, Payload bool
 }
 
@@ -220,6 +221,18 @@ func (r *ChangeRequest) Selection() (Filter, bool) {
 
 // ChangeResult counts the messages that could be changed, and those that were.
 type ChangeResult struct{ Matched, Changed int }
+
+// WithinBytes returns the first of list whose payloads are not more than
+// [MaxBatchBytes] together by their Size, but one at least.
+func WithinBytes(list []Message) []Message {
+	size := 0
+	for i := range list {
+		if size += list[i].Size; i > 0 && size > MaxBatchBytes {
+			return list[:i]
+		}
+	}
+	return list
+}
 
 // Pause stops the delivery of a route, or with a Target of that only. It is
 // kept over restarts; messages that come in meanwhile wait.

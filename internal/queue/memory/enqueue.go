@@ -52,11 +52,11 @@ func (s *Store) checkBatch(b queue.Batch, wall time.Time) error {
 			continue
 		}
 		if s.taken(id) {
-			return fmt.Errorf("%w: %q", queue.ErrDuplicateID, id)
+			return &queue.DuplicateError{Index: i}
 		}
 		for j := range i {
 			if b.Messages[j].ID == id {
-				return fmt.Errorf("%w: %q twice in one batch", queue.ErrDuplicateID, id)
+				return &queue.DuplicateError{Index: i}
 			}
 		}
 	}

@@ -27,6 +27,9 @@ func (s *Store) List(ctx context.Context, r queue.ListRequest) ([]queue.Message,
 			list[i].Payload = it.payload
 		}
 	}
+	if r.Payload {
+		list = queue.WithinBytes(list)
+	}
 	return list, nil
 }
 
@@ -44,7 +47,7 @@ func (s *Store) Get(ctx context.Context, ids []string) ([]queue.Message, error) 
 		m.Envelope, m.Payload = it.envelope, it.payload
 		list = append(list, m)
 	}
-	return list, nil
+	return queue.WithinBytes(list), nil
 }
 
 // Change changes messages, see [queue.ChangeRequest].

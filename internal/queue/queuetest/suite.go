@@ -57,6 +57,7 @@ type Concluder interface {
 type Keeper interface {
 	Stats(ctx context.Context) (queue.Stats, error)
 	Ping(ctx context.Context) error
+	SetRetention(r queue.Retention)
 	Close() error
 }
 
@@ -65,6 +66,7 @@ type Queue interface {
 	Enqueuer
 	Leaser
 	Concluder
+	Manager
 	Keeper
 }
 
@@ -91,6 +93,10 @@ func Run(t *testing.T, open Open) {
 		{"Lease", leaseCases()},
 		{"Settle", settleCases()},
 		{"Conclude", concludeCases()},
+		{"Manage", manageCases()},
+		{"Pause", pauseCases()},
+		{"MaxDeliveries", maxDeliveryCases()},
+		{"Retention", retentionCases()},
 		{"Limits", limitCases()},
 		{"Claims", claimCases()},
 		{"Wait", waitCases()},

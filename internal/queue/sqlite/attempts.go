@@ -10,7 +10,8 @@ import (
 )
 
 const (
-	// maxAttempts is how many records of attempts are kept, the newest.
+	// maxAttempts is how many records of attempts are kept, the newest, unless a
+	// retention says otherwise.
 	maxAttempts = 200_000
 
 	// appended to the end of the table
@@ -55,7 +56,10 @@ func (w *writer) record(list []queue.Conclusion) error {
 		return err
 	}
 	// twice as many as came, so that a lowered bound is reached some day
-	return w.sql.trimAttempts.run(w.lastAttempt-maxAttempts, int64(2*len(attempts)))
+	if rows := w.s.retention.Load().AttemptRows; rows > 0 {
+		return w.sql.trimAttempts.run(w.lastAttempt-int64(rows), int64(2*len(attempts)))
+	}
+	return nil
 }
 
 func (w *writer) bindAttempt(args []driver.NamedValue, a *queue.Attempt) error {

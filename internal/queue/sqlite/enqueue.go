@@ -140,7 +140,7 @@ func (o *enqueueOp) checkIDs(w *writer) error {
 			}
 		}
 		if taken {
-			o.err = queue.ErrDuplicateID
+			o.err = &queue.DuplicateError{Index: i}
 			return nil
 		}
 		chosen[id] = true
@@ -258,7 +258,7 @@ func (w *writer) insertOdd(r *row) error {
 	if err := w.file(); err != nil {
 		return err
 	}
-	return w.sql.insertChosen.run(r.seq, r.lane, r.due, r.received, int64(len(r.payload)), r.chosen)
+	return w.sql.insertChosen.run(r.seq, r.lane, r.due, r.received, int64(len(r.payload)), since(r.due, r.received), r.chosen)
 }
 
 // dropOldest deletes the n queued messages that came in first.

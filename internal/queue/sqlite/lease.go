@@ -150,7 +150,7 @@ func (o *leaseOp) apply(w *writer) error {
 	o.rows, o.err = nil, nil
 	var lanes []*lane
 	for _, ln := range w.lanes.byRoute[o.request.Route] {
-		if o.wants(ln) && ln.mayBeDue(w.now) {
+		if o.wants(ln) && ln.mayBeDue(w.now) && !w.pauses.holds(ln) {
 			lanes = append(lanes, ln)
 		}
 	}
@@ -163,7 +163,7 @@ func (o *leaseOp) apply(w *writer) error {
 	if err := w.file(); err != nil {
 		return err
 	}
-	rows, err := w.findDue(lanes, o.request.Max)
+	rows, err := w.findLive(lanes, &o.request)
 	if err != nil {
 		return err
 	}
@@ -217,6 +217,37 @@ func (w *writer) findDue(lanes []*lane, limit int) ([]leasedRow, error) {
 		}
 	}
 	return rows, nil
+}
+
+// rounds bounds how often a consumer looks for messages that may still be
+// handed out.
+const rounds = 20
+
+// findLive is findDue without the messages that were handed out often enough.
+// These are buried.
+func (w *writer) findLive(lanes []*lane, req *queue.DequeueRequest) ([]leasedRow, error) {
+	for round := 1; ; round++ {
+		rows, err := w.findDue(lanes, req.Max)
+		if err != nil || req.MaxDeliveries == 0 {
+			return rows, err
+		}
+		live := make([]leasedRow, 0, len(rows))
+		for i := range rows {
+			r := &rows[i]
+			if r.attempt < int64(req.MaxDeliveries) {
+				live = append(live, *r)
+				continue
+			}
+			if err := w.sql.bury.run(w.now, queue.ReasonMaxDeliveries, r.seq); err != nil {
+				return nil, err
+			}
+			w.lanes.move(r.lane, queue.StateQueued, queue.StateDead)
+			w.tx.wrote = true
+		}
+		if len(live) == len(rows) || round == rounds {
+			return live, nil
+		}
+	}
 }
 
 func (w *writer) lease(r *leasedRow, until int64) error {

@@ -1,5 +1,7 @@
 package sqlite
 
+import "database/sql/driver"
+
 // looseMax is how many messages may be loose after a commit.
 const looseMax = 64
 
@@ -12,11 +14,20 @@ const looseMax = 64
 // loose come after all that are filed.
 type looseRow struct{ seq, lane, due, received, size int64 }
 
+// since returns from when the age of a message counts that came in: from when it
+// is due, if it was put off.
+func since(due, received int64) driver.Value {
+	if due > received {
+		return due
+	}
+	return nil
+}
+
 // sqlFileRest files what was loose when the database was left. The rows that
 // are loose are those behind the last one filed, since a message and its body
 // are deleted together.
-const sqlFileRest = `INSERT INTO message (seq, lane, due, received, size)
-	SELECT seq, lane, coalesce(due, received), received, length(payload) FROM body
+const sqlFileRest = `INSERT INTO message (seq, lane, due, received, size, since)
+	SELECT seq, lane, coalesce(due, received), received, length(payload), iif(due > received, due, NULL) FROM body
 	WHERE seq > (SELECT coalesce(max(seq), 0) FROM message) ORDER BY seq`
 
 // loosen notes that the bodies of rows are in the database.
@@ -42,8 +53,8 @@ func (w *writer) file() error {
 		a := st.args
 		for i := range size {
 			r := &w.loose[from+i]
-			a[5*i].Value, a[5*i+1].Value, a[5*i+2].Value = r.seq, r.lane, r.due
-			a[5*i+3].Value, a[5*i+4].Value = r.received, r.size
+			a[6*i].Value, a[6*i+1].Value, a[6*i+2].Value = r.seq, r.lane, r.due
+			a[6*i+3].Value, a[6*i+4].Value, a[6*i+5].Value = r.received, r.size, since(r.due, r.received)
 		}
 		return st.step()
 	})

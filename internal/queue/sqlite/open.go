@@ -31,8 +31,9 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	}
 	s := &Store{
 		path: o.Path, clock: o.Clock, log: o.Logger, ctx: context.WithoutCancel(ctx), lock: lock,
-		failed: make(chan struct{}), stop: make(chan struct{}),
+		failed: make(chan struct{}), stop: make(chan struct{}), prunes: make(chan struct{}, 1),
 	}
+	s.retention.Store(&queue.Retention{AttemptRows: maxAttempts})
 	s.SetLimits(o.Limits)
 	s.gate.init()
 	if err := s.open(ctx, o); err != nil {
@@ -116,8 +117,9 @@ func (s *Store) start() {
 	s.timer = s.clock.NewTimer(untilWait(0, never))
 	s.timer.Stop()
 	s.disk.restore() // the reserve must be there before the first message
-	s.loops.Add(2)
+	s.loops.Add(3)
 	go s.work()
+	go s.prune()
 	go s.keeper.run()
 }
 
@@ -305,6 +307,9 @@ func (w *writer) load() error {
 		return err
 	}
 	if err := w.loadLanes(counted); err != nil {
+		return err
+	}
+	if err := w.loadPauses(); err != nil {
 		return err
 	}
 	return w.loadClaims()

@@ -102,9 +102,9 @@ func TestOpenRefuses(t *testing.T) {
 		}, OpenForeign, "version 99"},
 		{"badinput 129: a column is missing", func(t *testing.T) string {
 			path := made(t)
-			alter(t, path, "ALTER TABLE message DROP COLUMN received")
+			alter(t, path, "ALTER TABLE message DROP COLUMN size")
 			return path
-		}, OpenForeign, "received"},
+		}, OpenForeign, "size"},
 		{"badinput 129: an index is missing", func(t *testing.T) string {
 			path := made(t)
 			alter(t, path, "DROP INDEX message_ready")

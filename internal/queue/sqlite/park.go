@@ -90,7 +90,7 @@ func (w *writer) nextFor(line []*leaseOp) int64 {
 	next := int64(never)
 	for _, o := range line {
 		for _, ln := range w.lanes.byRoute[o.request.Route] {
-			if o.wants(ln) && ln.count[queue.StateQueued] > 0 {
+			if o.wants(ln) && ln.count[queue.StateQueued] > 0 && !w.pauses.holds(ln) {
 				next = min(next, ln.nextDue)
 			}
 		}

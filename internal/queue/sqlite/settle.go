@@ -109,7 +109,7 @@ func (o *settleOp) apply(w *writer) error {
 			}
 			continue
 		}
-		if o.list[i].Action == queue.Ack {
+		if o.list[i].Action == queue.Ack && !w.keepsDelivered() {
 			acked = append(acked, h.seq)
 			w.lanes.count(h.lane, queue.StateLeased, -1)
 			w.tx.wrote = true
@@ -125,10 +125,13 @@ func (o *settleOp) apply(w *writer) error {
 	return w.record(o.list)
 }
 
-// give nacks, releases or buries one message.
+// give nacks, releases or buries one message, or keeps it as delivered.
 func (w *writer) give(c *queue.Conclusion, h held) error {
 	w.tx.wrote = true
 	switch c.Action {
+	case queue.Ack:
+		w.lanes.move(h.lane, queue.StateLeased, queue.StateDelivered)
+		return w.sql.deliver.run(w.now, h.seq)
 	case queue.Bury:
 		w.lanes.move(h.lane, queue.StateLeased, queue.StateDead)
 		return w.sql.bury.run(w.now, c.Reason, h.seq)

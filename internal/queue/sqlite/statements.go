@@ -7,8 +7,8 @@ const (
 	sqlCommit = `COMMIT`
 
 	// appended to the end of the tables
-	sqlInsertMessage = `INSERT INTO message (seq, lane, due, received, size) VALUES `
-	sqlInsertChosen  = `INSERT INTO message (seq, lane, due, received, size, chosen) VALUES (?,?,?,?,?,?)`
+	sqlInsertMessage = `INSERT INTO message (seq, lane, due, received, size, since) VALUES `
+	sqlInsertChosen  = `INSERT INTO message (seq, lane, due, received, size, since, chosen) VALUES (?,?,?,?,?,?,?)`
 	sqlInsertBody    = `INSERT INTO body (seq, lane, received, due, envelope, payload) VALUES `
 	bodyRow          = `(?,?,?,?,?,?)`
 
@@ -33,7 +33,8 @@ const (
 	sqlTakeBack = `UPDATE message SET state = 0, due = ?, attempt = attempt - 1, lease = 0 WHERE seq = ?`
 	sqlSweep    = `UPDATE message SET state = 0, due = ? WHERE seq = ?`
 	sqlExtend   = `UPDATE message SET due = ? WHERE seq = ?`
-	sqlBury     = `UPDATE message SET state = 3, due = ?, lease = 0, reason = ? WHERE seq = ?`
+	sqlBury     = `UPDATE message SET state = 3, due = ?1, since = ?1, lease = 0, reason = ?2 WHERE seq = ?3`
+	sqlDeliver  = `UPDATE message SET state = 2, since = ?, lease = 0 WHERE seq = ?`
 	sqlForget   = `UPDATE message SET lease = 0 WHERE seq = ?`
 	sqlDelete   = `DELETE FROM message WHERE seq IN (`
 	sqlDeleteB  = `DELETE FROM body WHERE seq IN (`
@@ -75,7 +76,7 @@ const (
 // statements are the prepared statements of the write connection.
 type statements struct {
 	begin, commit, insertChosen, findChosen, ready, firstDue, expired, firstEnd, oldest,
-	lease, requeue, takeBack, sweep, extend, bury, forget,
+	lease, requeue, takeBack, sweep, extend, bury, deliver, forget,
 	selectLanes, insertLane, updateLane, countQueued, countLeased, counted, nextSeq, beat, probe,
 	insertClaims, someClaims, deleteClaims, claims, logSize, vacuum, pages, shiftLeases, shiftQueued,
 	trimAttempts *stmt
@@ -92,7 +93,7 @@ func (q *statements) prepare(c *conn) error {
 		{&q.ready, sqlReady}, {&q.firstDue, sqlFirstDue}, {&q.expired, sqlExpired},
 		{&q.firstEnd, sqlFirstEnd}, {&q.oldest, sqlOldest}, {&q.lease, sqlLease},
 		{&q.requeue, sqlRequeue}, {&q.takeBack, sqlTakeBack}, {&q.sweep, sqlSweep},
-		{&q.extend, sqlExtend}, {&q.bury, sqlBury}, {&q.forget, sqlForget},
+		{&q.extend, sqlExtend}, {&q.bury, sqlBury}, {&q.deliver, sqlDeliver}, {&q.forget, sqlForget},
 		{&q.selectLanes, sqlLanes}, {&q.insertLane, sqlInsertLane}, {&q.updateLane, sqlUpdateLane},
 		{&q.countQueued, sqlCountQueued}, {&q.countLeased, sqlCountLeased}, {&q.counted, sqlCounted},
 		{&q.nextSeq, sqlNextSeq}, {&q.beat, sqlBeat}, {&q.probe, sqlProbe},
@@ -112,7 +113,7 @@ func (q *statements) prepare(c *conn) error {
 		head, repeat, tail string
 		sizes              []int
 	}{
-		{&q.insertMessage, sqlInsertMessage, "(?,?,?,?,?)", "", []int{16, 4, 1}},
+		{&q.insertMessage, sqlInsertMessage, "(?,?,?,?,?,?)", "", []int{16, 4, 1}},
 		{&q.insertBody, sqlInsertBody, bodyRow, "", []int{16, 4, 1}},
 		{&q.insertAttempt, sqlInsertAttempt, attemptRow, "", []int{16, 4, 1}},
 		{&q.byKey, sqlByKey, "?", ")", []int{64, 8, 1}},

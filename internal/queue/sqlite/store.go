@@ -80,6 +80,9 @@ type Store struct {
 	// given up half-way.
 	ctx    context.Context
 	limits atomic.Pointer[queue.Limits]
+	// retention is never nil
+	retention atomic.Pointer[queue.Retention]
+	prunes    chan struct{} // asks for a round of pruning
 
 	lock    *os.File // PATH.lock, which names us
 	held    *os.File // the database itself, held under a lock too

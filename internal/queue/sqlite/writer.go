@@ -17,6 +17,7 @@ type writer struct {
 	sql statements
 
 	lanes       laneSet
+	pauses      pauses
 	lastLane    int64
 	claims      claimSet
 	loose       []looseRow
@@ -51,6 +52,7 @@ type transaction struct {
 	// values of the writer before the batch
 	mark   int64
 	loose  []looseRow
+	pauses pauses
 	claims claimBatch
 	space  space
 	beaten bool
@@ -120,7 +122,7 @@ func (w *writer) attempt(batch []operation, refuseNew bool) error {
 
 // clear makes ready for a batch.
 func (w *writer) clear() {
-	w.tx = transaction{mark: w.mark, loose: w.loose, rows: w.tx.rows[:0], served: w.tx.served[:0]}
+	w.tx = transaction{mark: w.mark, loose: w.loose, pauses: w.pauses, rows: w.tx.rows[:0], served: w.tx.served[:0]}
 }
 
 // apply carries out the operations: first those that may make messages ready,
@@ -208,7 +210,7 @@ func (w *writer) rollback() error {
 		err = w.c.exec("ROLLBACK")
 	}
 	w.tx.open = false
-	w.mark, w.loose = w.tx.mark, w.tx.loose
+	w.mark, w.loose, w.pauses = w.tx.mark, w.tx.loose, w.tx.pauses
 	w.nextEnd, w.oldest = -never, 0 // may have been raised by what is undone
 	w.lanes.restore()
 	w.putBack(w.tx.served, true)

@@ -32,8 +32,9 @@ CREATE TABLE message (
   seq      INTEGER PRIMARY KEY,
   lane     INTEGER NOT NULL,
   state    INTEGER NOT NULL DEFAULT 0,
-  due      INTEGER NOT NULL,           -- queued: earliest delivery; leased: end of the lease
+  due      INTEGER NOT NULL,           -- queued, canceled: earliest delivery; leased: end of the lease
   received INTEGER NOT NULL,
+  since    INTEGER,                    -- when its present life began; null if it was received then
   attempt  INTEGER NOT NULL DEFAULT 0,
   lease    INTEGER NOT NULL DEFAULT 0, -- salt of the present or just expired lease
   size     INTEGER NOT NULL,           -- octets of the payload
@@ -42,6 +43,11 @@ CREATE TABLE message (
 ) STRICT;
 CREATE INDEX message_ready ON message (lane, due, seq) WHERE state = 0;
 CREATE INDEX message_leased ON message (due) WHERE state = 1;
+-- Lists, by lane or also by state, and what is to be dropped for its age. The
+-- partial ones are not touched by messages that come, are leased and go.
+CREATE INDEX message_lane ON message (lane, received);
+CREATE INDEX message_ended ON message (lane, state, received) WHERE state >= 2;
+CREATE INDEX message_age ON message (state, since) WHERE state >= 2;
 CREATE UNIQUE INDEX message_chosen ON message (chosen) WHERE chosen IS NOT NULL;
 
 -- What of a message never changes.
@@ -54,8 +60,16 @@ CREATE TABLE body (
   payload  BLOB NOT NULL
 ) STRICT;
 
--- The claims of one transaction: 16 octets of key and 8 of end each. They are
--- looked up in memory; the table is the log to load them from.
+-- What operators stopped: a route, or with a target only that.
+CREATE TABLE pause (
+  route  TEXT    NOT NULL,
+  target TEXT    NOT NULL,
+  since  INTEGER NOT NULL,
+  PRIMARY KEY (route, target)
+) STRICT, WITHOUT ROWID;
+
+-- Claims of one transaction, short or long ones: 16 octets of key and 8 of end
+-- each. They are looked up in memory; the table is the log to load them from.
 CREATE TABLE claim (
   id     INTEGER PRIMARY KEY,
   until  INTEGER NOT NULL, -- the latest end

@@ -1,0 +1,142 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+
+	"hookaido/internal/queue"
+)
+
+const (
+	// rowid
+	sqlEnvelope = `SELECT envelope, NULL FROM body WHERE seq = ?`
+	sqlBody     = `SELECT envelope, payload FROM body WHERE seq = ?`
+)
+
+// lookOp brings the tables up to the present, so that a reader finds all.
+type lookOp struct {
+	call
+	lanes map[int64]laneView
+	now   int64
+}
+
+func (o *lookOp) apply(w *writer) error {
+	if err := w.present(); err != nil {
+		return err
+	}
+	o.lanes, o.now = w.views(), w.now
+	return nil
+}
+
+// present gives every message its row, and ends the leases that have run out.
+func (w *writer) present() error {
+	if err := w.flush(); err != nil {
+		return err
+	}
+	if err := w.file(); err != nil {
+		return err
+	}
+	return w.expire()
+}
+
+// List returns the messages that r selects, in its order. If their payloads
+// would be more than [queue.MaxBatchBytes] together there are fewer, but one at
+// least.
+func (s *Store) List(ctx context.Context, r queue.ListRequest) ([]queue.Message, error) {
+	return s.look(ctx, r, func(c *conn, lanes map[int64]laneView) ([]stored, error) {
+		return findStored(c, lanes, r.Filter)
+	})
+}
+
+// Get returns the messages with these ids, whole and in the order of ids. Those
+// that don't exist are left out, as are those at the end beyond
+// [queue.MaxBatchBytes].
+func (s *Store) Get(ctx context.Context, ids []string) ([]queue.Message, error) {
+	whole := queue.ListRequest{Envelope: true, Payload: true}
+	return s.look(ctx, whole, func(c *conn, _ map[int64]laneView) ([]stored, error) {
+		return findNamed(c, s.tag, ids)
+	})
+}
+
+// look reads messages in one snapshot of the database.
+func (s *Store) look(ctx context.Context, r queue.ListRequest,
+	find func(c *conn, lanes map[int64]laneView) ([]stored, error),
+) ([]queue.Message, error) {
+	o := &lookOp{call: newCall(0, false)}
+	if err := s.do(ctx, o); err != nil {
+		return nil, err
+	}
+	var list []queue.Message
+	err := s.read(ctx, func(rd *reader) (err error) {
+		if err := rd.c.exec("BEGIN"); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, rd.c.exec("COMMIT")) }()
+		rows, err := find(rd.c, o.lanes)
+		if err != nil {
+			return err
+		}
+		for i := range rows {
+			list = append(list, s.message(&rows[i], o.lanes[rows[i].lane]))
+		}
+		if r.Payload {
+			list = queue.WithinBytes(list)
+		}
+		if r.Envelope || r.Payload {
+			return rd.fill(list, r)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return list, nil
+}
+
+// fill adds the large parts.
+func (r *reader) fill(list []queue.Message, parts queue.ListRequest) error {
+	sql := sqlEnvelope
+	if parts.Payload {
+		sql = sqlBody
+	}
+	st, err := r.c.prepare(sql)
+	if err != nil {
+		return err
+	}
+	defer r.c.drop(st)
+	for i := range list {
+		m := &list[i]
+		err := st.each(func(v []driver.Value) (err error) {
+			m.Payload, _ = v[1].([]byte)
+			if parts.Envelope {
+				m.Envelope, err = queue.ParseEnvelope(v[0].([]byte))
+			}
+			return err
+		}, int64(m.Place.Seq)) //nolint:gosec // 40 bits
+		if err != nil {
+			return fmt.Errorf("read message %s: %w", m.ID, err)
+		}
+	}
+	return nil
+}
+
+func (s *Store) message(r *stored, lane laneView) queue.Message {
+	m := queue.Message{
+		ID: r.chosen, Route: lane.route, Target: lane.target, State: r.state,
+		ReceivedAt: wallTime(r.received), Attempt: int(r.attempt), Since: wallTime(r.since), Reason: r.reason,
+		Size: int(r.size), Place: queue.Cursor{ReceivedAt: wallTime(r.received), Seq: uint64(r.seq)}, //nolint:gosec // positive
+	}
+	if m.ID == "" {
+		m.ID = messageID(s.tag, r.seq)
+	}
+	switch r.state {
+	case queue.StateQueued, queue.StateCanceled:
+		m.Due = wallTime(r.due)
+	case queue.StateLeased:
+		m.LeaseUntil = wallTime(r.due)
+	default:
+	}
+	return m
+}
