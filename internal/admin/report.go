@@ -88,10 +88,11 @@ func (s *Service) Status(ctx context.Context) Status {
 	l := s.loaded.Load()
 	status := Status{
 		Version: s.version, PID: s.pid, StartedAt: s.startedAt, UptimeSeconds: s.uptime(),
-		Phase:     s.currentPhase(),
-		Config:    ConfigStatus{Path: l.config.Path, ConfigInfo: l.info, LastReloadError: s.lastReload.Load()},
-		Listeners: s.listeners,
-		Routes:    l.routes(),
+		Phase:      s.currentPhase(),
+		Config:     ConfigStatus{Path: l.config.Path, ConfigInfo: l.info, LastReloadError: s.lastReload.Load()},
+		Listeners:  s.listeners,
+		Routes:     l.routes(),
+		Deliveries: s.targets(),
 	}
 	if len(l.config.Routes) > 0 {
 		status.Store.Backend = string(l.config.Backend())

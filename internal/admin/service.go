@@ -54,6 +54,8 @@ type Options struct {
 	PID      int
 	// Listeners are all that the daemon serves.
 	Listeners []Listener
+	// Deliveries describes the targets of push routes; nil for none.
+	Deliveries func() []Delivery
 }
 
 // Service is the operators' service. It is safe for concurrent use.
@@ -64,6 +66,7 @@ type Service struct {
 	version   string
 	pid       int
 	listeners []Listener
+	targets   func() []Delivery
 	startedAt time.Time
 	started   time.Duration // monotonic
 
@@ -85,6 +88,9 @@ func New(o Options) *Service {
 	s := &Service{
 		store: o.Store, reloader: o.Reloader, clock: o.Clock, version: o.Version, pid: o.PID,
 		listeners: o.Listeners, startedAt: o.Clock.Now(), started: o.Clock.Monotonic(),
+	}
+	if s.targets = o.Deliveries; s.targets == nil {
+		s.targets = func() []Delivery { return []Delivery{} }
 	}
 	s.phase.Store(Starting)
 	s.loaded.Store(&loaded{config: &config.Config{}})

@@ -224,7 +224,8 @@ func TestStatus(t *testing.T) {
 		Config: ConfigStatus{Path: "/etc/hookaido/Hookaidofile", ConfigInfo: ConfigInfo{"f1", 3, start}},
 		Store: StoreStatus{Backend: "sqlite", OK: true, Total: 4,
 			ByState: map[string]int{"queued": 4, "leased": 0, "delivered": 0, "dead": 0, "canceled": 0}},
-		Listeners: []Listener{{"admin", "unix:/run/hookaido/admin.sock", Inherited}},
+		Listeners:  []Listener{{"admin", "unix:/run/hookaido/admin.sock", Inherited}},
+		Deliveries: []Delivery{},
 		Routes: []RouteStatus{
 			{Route: "/a", Configured: true, Pull: "/pull/jobs", Queued: 3, Ages: ages(&received, &due)},
 			{Route: "/b", Configured: true},

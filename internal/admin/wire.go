@@ -87,6 +87,23 @@ type Status struct {
 	Store         StoreStatus   `json:"store"`
 	Listeners     []Listener    `json:"listeners"`
 	Routes        []RouteStatus `json:"routes"`
+	Deliveries    []Delivery    `json:"deliveries"`
+}
+
+// Delivery is the delivery to one target of a route.
+type Delivery struct {
+	Route string `json:"route"`
+	// Target is a URL without its query, or a program.
+	Target string `json:"target"`
+	// Breaker is closed, open or half_open. Unless it is closed, messages wait.
+	Breaker string `json:"breaker"`
+	// Running counts the attempts that run.
+	Running int `json:"running"`
+	// Failures counts those in a row, Reason tells the last.
+	Failures int    `json:"failures,omitempty"`
+	Reason   string `json:"reason,omitempty"`
+	// ProbeInSeconds is how long it is to the next attempt of an open breaker.
+	ProbeInSeconds int64 `json:"probe_in_seconds,omitempty"`
 }
 
 // ConfigStatus is the configuration in force and what became of the last

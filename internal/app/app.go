@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"os"
 	"sync"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"hookaido/internal/adminapi"
 	"hookaido/internal/auth"
 	"hookaido/internal/config"
+	"hookaido/internal/dispatch"
 	"hookaido/internal/ingress"
 	"hookaido/internal/limit"
 	"hookaido/internal/observe"
@@ -24,32 +26,36 @@ import (
 
 // App is one daemon.
 type App struct {
-	opts     Options
-	notifier *systemd.Notifier
-	logs     *logs
-	logger   *zap.Logger
-	registry *prometheus.Registry
-	store    store
-	ingress  *ingress.Handler
-	pull     *pull.Service
-	pullAPI  *pullapi.Handler
-	admin    *admin.Service
-	adminAPI *adminapi.Handler
-	servers  []*server
-	watchdog *systemd.Watchdog
-	triggers *triggers
-	broken   chan error // a server that ended by itself
+	opts       Options
+	notifier   *systemd.Notifier
+	logs       *logs
+	logger     *zap.Logger
+	registry   *prometheus.Registry
+	store      store
+	ingress    *ingress.Handler
+	pull       *pull.Service
+	pullAPI    *pullapi.Handler
+	admin      *admin.Service
+	adminAPI   *adminapi.Handler
+	dispatcher *dispatch.Dispatcher
+	servers    []*server
+	watchdog   *systemd.Watchdog
+	triggers   *triggers
+	broken     chan error // a server that ended by itself
 	// inherited is set if systemd passed any of the listeners.
 	inherited    bool
 	certificates certificates
 	connections  connectionMetrics
 	gate         *auth.Gate
 	pressure     *limit.Pressure
+	// own are the addresses that we listen on
+	own []netip.AddrPort
 
 	mu         sync.Mutex // guards what a reload replaces
 	config     *config.Config
 	generation int64
 	rates      *limit.Rates
+	deliveries *deliveries
 	refused    string // why the last reload was, in one line; empty if it was not
 }
 
@@ -118,6 +124,7 @@ func (a *App) start(ctx context.Context) error {
 
 // assemble makes the parts and puts the first configuration in force.
 func (a *App) assemble(ctx context.Context, cfg *config.Config, es *endpoints) error {
+	a.own = ownAddresses(es)
 	parts, err := a.prepare(cfg)
 	if err == nil {
 		err = a.openCertificates(es)
@@ -135,6 +142,7 @@ func (a *App) assemble(ctx context.Context, cfg *config.Config, es *endpoints) e
 		return err
 	}
 	a.put(cfg, parts)
+	a.warnOrphans(ctx, cfg)
 	return nil
 }
 

@@ -101,7 +101,7 @@ type routeBuilder struct {
 }
 
 func (b *routeBuilder) build(r *config.Route) (route ingress.Route, err error) {
-	route = ingress.Route{Config: *r, Targets: []string{queue.PullTarget}, Limit: b.rates.Of(r.Path)}
+	route = ingress.Route{Config: *r, Targets: targetNames(r), Limit: b.rates.Of(r.Path)}
 	if len(r.Bearer) > 0 {
 		route.Bearer = auth.NewTokens(b.values.of(r.Bearer))
 	}

@@ -19,7 +19,7 @@ import (
 // [admin.Reloader]; calls come one at a time, through the admin service.
 func (a *App) Reload(ctx context.Context) (admin.ReloadResult, error) {
 	a.notify(a.notifier.Reloading())
-	result, err := a.reload()
+	result, err := a.reload(ctx)
 	a.mu.Lock()
 	a.refused = ""
 	if err != nil {
@@ -34,7 +34,7 @@ func (a *App) Reload(ctx context.Context) (admin.ReloadResult, error) {
 	return result, err
 }
 
-func (a *App) reload() (admin.ReloadResult, error) {
+func (a *App) reload(ctx context.Context) (admin.ReloadResult, error) {
 	cfg, warnings, err := a.load()
 	if err != nil {
 		return admin.ReloadResult{}, err
@@ -57,6 +57,7 @@ func (a *App) reload() (admin.ReloadResult, error) {
 		return admin.ReloadResult{}, err
 	}
 	a.put(cfg, parts)
+	a.warnOrphans(ctx, cfg)
 	changes := append(describeChanges(old, cfg), useCertificates()...)
 	return admin.ReloadResult{
 		Generation:  generation + 1,

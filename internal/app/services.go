@@ -10,6 +10,7 @@ import (
 	"hookaido/internal/admin"
 	"hookaido/internal/adminapi"
 	"hookaido/internal/config"
+	"hookaido/internal/dispatch"
 	"hookaido/internal/ingress"
 	"hookaido/internal/limit"
 	"hookaido/internal/observe"
@@ -44,8 +45,14 @@ func (a *App) makeServices(ctx context.Context, cfg *config.Config, es *endpoint
 	a.pullAPI = pullapi.New(pullapi.Options{
 		Service: a.pull, Prefix: cfg.PullAPI.Prefix, Clock: clk, Logger: a.logger.Named("pull_api"),
 	})
+	if a.dispatcher, err = dispatch.New(ctx, dispatch.Options{
+		Queue: a.store, Clock: clk, Logger: a.logger.Named("dispatcher"), Metrics: a.registry,
+	}); err != nil {
+		return err
+	}
 	a.admin = admin.New(admin.Options{
-		Store: a.store, Reloader: a, Clock: clk, Version: a.opts.Version, PID: os.Getpid(), Listeners: es.list(),
+		Deliveries: a.deliveryStatus,
+		Store:      a.store, Reloader: a, Clock: clk, Version: a.opts.Version, PID: os.Getpid(), Listeners: es.list(),
 	})
 	a.adminAPI = adminapi.New(adminapi.Options{
 		Service: a.admin, Prefix: cfg.AdminAPI.Prefix, Logger: a.logger.Named("admin_api"),

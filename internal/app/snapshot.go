@@ -14,6 +14,7 @@ type parts struct {
 	rates   *limit.Rates
 	pull    pull.Settings
 	admin   *auth.Tokens
+	push    *deliveries
 }
 
 // prepare builds all that can fail of a configuration. It changes nothing.
@@ -26,7 +27,12 @@ func (a *App) prepare(cfg *config.Config) (*parts, error) {
 	if err != nil {
 		return nil, err
 	}
+	push, err := a.prepareDeliveries(cfg, values)
+	if err != nil {
+		return nil, err
+	}
 	return &parts{
+		push:    push,
 		ingress: snapshot,
 		rates:   rates,
 		pull:    pullSettings(cfg, values),
@@ -65,6 +71,7 @@ func (a *App) put(cfg *config.Config, p *parts) {
 	a.rates = p.rates
 	a.pull.Swap(a.pull.Snapshot(p.pull))
 	a.adminAPI.SetTokens(p.admin)
+	a.putDeliveries(p.push)
 	a.config = cfg
 	a.generation++
 	a.admin.SetConfig(cfg, a.generation)

@@ -25,6 +25,9 @@ func (a *App) statusLine(ctx context.Context) string {
 	}
 	line += fmt.Sprintf(", %d queued, %d leased, %d dead",
 		s.ByState[queue.StateQueued], s.ByState[queue.StateLeased], s.ByState[queue.StateDead])
+	if resting := a.restingTargets(); resting != "" {
+		line += "; " + resting
+	}
 	if s.DiskLow {
 		line += "; refusing webhooks: too little disk space"
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"hookaido/internal/admin"
@@ -12,8 +13,8 @@ import (
 	"hookaido/internal/systemd"
 )
 
-// stop ends the daemon in order: no new requests, those in flight answered, the
-// queue closed. cause is why it ends; nil for an orderly stop.
+// stop ends the daemon in order: no new requests and deliveries, those in flight
+// at their end, the queue closed. cause is why it ends; nil for an orderly stop.
 func (a *App) stop(cause error) error {
 	a.admin.SetPhase(admin.Draining)
 	if cause == nil {
@@ -25,7 +26,10 @@ func (a *App) stop(cause error) error {
 	a.watchdog.Stop()
 	a.pull.Drain()
 	a.ingress.Drain()
+	var delivering sync.WaitGroup
+	delivering.Go(a.stopDeliveries)
 	a.stopServers()
+	delivering.Wait()
 	err := a.store.Close()
 	if err != nil && cause == nil {
 		a.logger.Error("queue_close_failed", observe.Err(err))
@@ -42,6 +46,7 @@ func (a *App) stop(cause error) error {
 
 // close puts away what a failed start left behind.
 func (a *App) close() {
+	a.stopDeliveries()
 	if a.store != nil {
 		_ = a.store.Close() // nothing came in; the reason of the failure matters more
 	}

@@ -8,6 +8,7 @@ import (
 	"go.uber.org/zap"
 
 	"hookaido/internal/config"
+	"hookaido/internal/dispatch"
 	"hookaido/internal/ingress"
 	"hookaido/internal/observe"
 	"hookaido/internal/pull"
@@ -21,6 +22,7 @@ import (
 type store interface {
 	ingress.Enqueuer
 	pull.Queue
+	dispatch.Queue
 	observer
 	lifecycle
 }

@@ -14,7 +14,7 @@ var mayImport = map[string][]string{
 
 	"cli": {"app", "client", "admin", "config", "config/compile", "config/schema", "config/syntax", "observe", "systemd", "clock", "secret"},
 	"app": {
-		"client", "ingress", "handshake", "peer", "tlsconf", "pullapi", "adminapi", "admin", "pull", "route", "auth", "auth/hmac", "limit",
+		"client", "dispatch", "deliver", "ingress", "handshake", "peer", "tlsconf", "pullapi", "adminapi", "admin", "pull", "route", "auth", "auth/hmac", "limit",
 		"httpx", "httphead", "systemd", "observe", "config/compile", "config/schema", "config/syntax", "config",
 		"secret", "queue/sqlite", "queue/memory", "queue", "clock",
 	},

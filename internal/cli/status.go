@@ -82,7 +82,26 @@ func (p *program) printStatus(s admin.Status) error {
 		}
 		row("%s%s\t%s\t%d\t%d\t%d\t%s", r.Route, note, dash(r.Pull), r.Queued, r.Leased, r.Dead, age(r.OldestQueuedAgeSeconds))
 	}
+	if len(s.Deliveries) > 0 {
+		row("\nTARGET\tROUTE\tRUNNING\tSTATE")
+	}
+	for _, d := range s.Deliveries {
+		row("%s\t%s\t%d\t%s", d.Target, d.Route, d.Running, deliveryState(d))
+	}
 	return w.Flush()
+}
+
+// deliveryState says whether a target gets messages.
+func deliveryState(d admin.Delivery) string {
+	switch {
+	case d.Breaker == "open":
+		return fmt.Sprintf("RESTING after %d failures (%s), next try in %ds", d.Failures, d.Reason, d.ProbeInSeconds)
+	case d.Breaker == "half_open":
+		return fmt.Sprintf("RESTING after %d failures (%s), trying", d.Failures, d.Reason)
+	case d.Failures > 0:
+		return fmt.Sprintf("%d failures (%s)", d.Failures, d.Reason)
+	}
+	return "ok"
 }
 
 func dash(s string) string {

@@ -94,7 +94,7 @@ func (r *route) tidy() {
 func (r *route) setLabels() {
 	seen := map[string]int{}
 	for _, l := range r.lanes {
-		label := labelOf(l.name)
+		label := Label(l.name)
 		if seen[label]++; seen[label] > 1 {
 			label = fmt.Sprintf("%s#%d", label, seen[label])
 		}
@@ -105,7 +105,9 @@ func (r *route) setLabels() {
 	}
 }
 
-func labelOf(name string) string {
+// Label is the name of a target for people: a URL without its query and without
+// the password that may be in it.
+func Label(name string) string {
 	u, err := url.Parse(name)
 	if err != nil {
 		return "malformed"

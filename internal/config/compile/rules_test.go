@@ -21,8 +21,8 @@ func TestStrictRefuses(t *testing.T) {
 	for _, line := range []string{
 		"ingress { proxy_protocol on trusted_proxies 10.0.0.1 }", "queue_retention { max_age 1d }",
 		"observability { metrics off }", "observability { tracing off }", "secrets { secret a { runtime on } }",
-		"defaults { publish_policy { } }", "defaults { egress { proxy off } }", "defaults { trend_signals { recent_surge_percent 9 } }",
-		"/b { queue { backend postgres } pull { path /b } }", "/b { deliver https://a.example/in { } }",
+		"defaults { publish_policy { } }", "defaults { trend_signals { recent_surge_percent 9 } }",
+		"/b { queue { backend postgres } pull { path /b } }",
 		"/b { pull { path /b max_deliveries 3 } }", "/b { publish on pull { path /b } }", "internal /b { pull { path /b } }",
 	} {
 		src := "pull_api { listen 127.0.0.1:9443 prefix /p auth token env:T }\n/a { pull { path /a } }\n" + line
@@ -42,7 +42,7 @@ func TestStrictRefuses(t *testing.T) {
 			t.Errorf("%s: config %v\n%s", line, cfg != nil, syntax.Render(diags))
 		}
 	}
-	fine := minimal + "defaults { egress { deny 10.0.0.0/8 } deliver { timeout 1s } }\n"
+	fine := minimal + "defaults { egress { deny 10.0.0.0/8 } deliver { timeout 1s } }\n/b { deliver https://a.example/in { } }\n"
 	if cfg, diags := Source("f", []byte(fine), opts); cfg == nil || len(diags) > 0 {
 		t.Errorf("what does nothing by itself is accepted: %s", syntax.Render(diags))
 	}

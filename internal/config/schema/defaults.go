@@ -32,7 +32,7 @@ func egressBlock() *Block {
 			rules("deny", "nothing", "Targets that are refused, even if they are allowed."),
 			flag("https_only", "on", "Refuses targets without TLS."),
 			flag("redirects", "off", "Follows redirects, each of which must pass the rules."),
-			{Name: "proxy", Args: []Arg{{Name: "URL", Kind: proxyKind()}}, Default: "off", Field: "egress.proxy", Later: true,
+			{Name: "proxy", Args: []Arg{{Name: "URL", Kind: proxyKind()}}, Default: "off", Field: "egress.proxy",
 				Help: "A proxy that deliveries go through. The proxy variables of the environment are never used.", Example: "proxy http://proxy.example.org:3128"},
 			flag("dns_rebind_protection", "on", "Refuses names that resolve to private or local addresses."),
 		}}

@@ -3,10 +3,10 @@ package schema
 func deliverRows() []*Directive {
 	return []*Directive{
 		{Name: "deliver", Form: Braces, Args: []Arg{{Name: "URL", Kind: urlKind(), Field: "target.url"}},
-			Block: targetBlock("deliver"), Repeat: true, Field: "route.deliver", Later: true,
+			Block: targetBlock("deliver"), Repeat: true, Field: "route.deliver",
 			Help: "Sends each message to a URL. Given several times, each target gets it.", Example: "deliver https://app.example.org/in { timeout 5s }"},
 		{Name: "deliver exec", Form: Braces, Args: []Arg{{Name: "COMMAND", Kind: execKind(), Field: "target.exec"}},
-			Block: targetBlock("deliver exec"), Repeat: true, Field: "route.deliver", Later: true,
+			Block: targetBlock("deliver exec"), Repeat: true, Field: "route.deliver",
 			Help:    "Hands each message to a program, with the body on standard input. No shell is used.",
 			Example: "deliver exec /usr/local/bin/handle { timeout 90s }"},
 	}
@@ -18,7 +18,7 @@ func targetBlock(title string) *Block {
 	rows := []*Directive{
 		retry,
 		{Name: "retry_status", Args: []Arg{{Name: "STATUS", Kind: intKind(300, 499)}}, List: true, Repeat: true, DefaultHelp: "none", Field: "target.retry_status",
-			Help: "Answers that are tried again, beside 408, 429, those from 500 and failed connections, which always are.", Example: "retry_status 401 403 404"},
+			Help: "Answers that are tried again, beside 408, 425, 429, those from 500 and failed connections, which always are.", Example: "retry_status 401 403 404"},
 		{Name: "timeout", Args: []Arg{{Name: "DURATION", Kind: positiveKind()}}, DefaultHelp: "that of `defaults`", Field: "target.timeout",
 			Help: "Time for one attempt.", Example: "timeout 5s"},
 		{Name: "header", Args: []Arg{{Name: "NAME", Kind: headerKind(), Field: "header.name"}, {Name: "VALUE", Kind: headerValueKind(), Field: "header.value"}},

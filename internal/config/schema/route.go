@@ -24,7 +24,7 @@ func routeBlock() *Block {
 	rows = append(rows, publishRows()...)
 	rows = append(rows, queueRow(), pullRow())
 	rows = append(rows, deliverRows()...)
-	rows = append(rows, &Directive{Name: "deliver_concurrency", Args: []Arg{{Name: "N", Kind: intKind(1, 10000)}}, Field: "route.deliver_concurrency", Later: true,
+	rows = append(rows, &Directive{Name: "deliver_concurrency", Args: []Arg{{Name: "N", Kind: intKind(1, 10000)}}, Field: "route.deliver_concurrency",
 		DefaultHelp: "`concurrency` of `defaults`, block `deliver`",
 		Help:        "Attempts that may run at a time, over all targets of the route.", Example: "deliver_concurrency 4"})
 	return &Block{Name: "route", Title: "a route", Rows: rows,
