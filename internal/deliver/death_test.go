@@ -5,7 +5,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"sync"
 	"testing"
 
 	"hookaido/internal/config"
@@ -40,12 +42,29 @@ func TestProgramDiesWithTheDaemon(t *testing.T) {
 
 // Nor may it die with a thread of the daemon, which come and go.
 func TestProgramOutlivesThreads(t *testing.T) {
-	target := newTarget(t, newDeliverer(t, options()), config.Target{Exec: script(t, "sleep 0.1")})
-	const n = 40
+	path := script(t, `echo $$ >>"$DIR/pids"; while ! [ -e "$DIR/go" ]; do sleep 0.01; done`)
+	target := newTarget(t, newDeliverer(t, options()), config.Target{Exec: path})
+	const n = 10
 	results := make(chan Result, n)
 	for range n {
 		go func() { results <- target.Attempt(context.Background(), message()) }()
 	}
+	eventually(t, "all programs run", func() bool {
+		b, err := os.ReadFile(filepath.Join(filepath.Dir(path), "pids"))
+		return err == nil && strings.Count(string(b), "\n") == n
+	})
+	// a thread ends with a goroutine that keeps it
+	var ending, ended sync.WaitGroup
+	for range 100 {
+		ending.Add(1)
+		ended.Go(func() {
+			runtime.LockOSThread()
+			ending.Done()
+			ending.Wait()
+		})
+	}
+	ended.Wait()
+	must(t, os.WriteFile(filepath.Join(filepath.Dir(path), "go"), nil, 0o600))
 	for range n {
 		wantResult(t, <-results, Done, 200, None)
 	}

@@ -157,6 +157,22 @@ func TestOutputIsBoundedAndPrintable(t *testing.T) {
 	}
 }
 
+func TestOutputIsKeptWithinItsBound(t *testing.T) {
+	h := head{limit: 4}
+	for _, text := range []string{"ab", strings.Repeat("x", 1000), "", "y"} {
+		if n, err := h.Write([]byte(text)); n != len(text) || err != nil {
+			t.Errorf("Write(%d bytes) = %d, %v", len(text), n, err)
+		}
+	}
+	if got := string(h.kept()); got != "abxxx" {
+		t.Errorf("kept %q", got)
+	}
+	_, _ = h.Write([]byte("late"))
+	if got := string(h.kept()); got != "abxxx" {
+		t.Errorf("kept %q after the end", got)
+	}
+}
+
 // badinput 115: a body that is never read.
 func TestUnreadInput(t *testing.T) {
 	m := message()

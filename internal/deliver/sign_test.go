@@ -130,6 +130,15 @@ func TestEachAttemptIsSignedAnew(t *testing.T) {
 	}
 }
 
+func TestEmptySecretSignsNothing(t *testing.T) {
+	s := newSink(t, nil)
+	target := newTarget(t, newDeliverer(t, options()), config.Target{URL: s.URL, Sign: hmacSign()}, version("", "", -1, 0))
+	wantResult(t, target.Attempt(t.Context(), message()), Retry, 0, ReasonSigning)
+	if s.count() != 0 {
+		t.Error("a request was sent")
+	}
+}
+
 // Ours replace what the sender and the configuration put in the same headers.
 func TestSignatureHeadersWin(t *testing.T) {
 	s := newSink(t, nil)
