@@ -21,10 +21,11 @@ const (
 	connecting step = iota
 	sending
 	waiting
+	answered // in part
 )
 
 func (s step) String() string {
-	return [...]string{"it was connecting", "it was sending the request", "it was waiting for the answer"}[s]
+	return [...]string{"it was connecting", "it was sending the request", "it was waiting for the answer", "it was reading the answer"}[s]
 }
 
 // progress follows a request. The transport tells it from goroutines of its own.
@@ -32,9 +33,11 @@ type progress struct{ step atomic.Int32 }
 
 func (p *progress) trace() *httptrace.ClientTrace {
 	return &httptrace.ClientTrace{
-		GetConn:      func(string) { p.step.Store(int32(connecting)) },
-		GotConn:      func(httptrace.GotConnInfo) { p.step.Store(int32(sending)) },
-		WroteRequest: func(httptrace.WroteRequestInfo) { p.step.Store(int32(waiting)) },
+		GetConn: func(string) { p.step.Store(int32(connecting)) },
+		GotConn: func(httptrace.GotConnInfo) { p.step.Store(int32(sending)) },
+		// an answer may begin before the request has been sent
+		WroteRequest:         func(httptrace.WroteRequestInfo) { p.step.CompareAndSwap(int32(sending), int32(waiting)) },
+		GotFirstResponseByte: func() { p.step.Store(int32(answered)) },
 	}
 }
 
@@ -82,9 +85,7 @@ func reasonOf(at step, err error) Reason {
 		// there is a connection, or the operation were "dial", and it isn't
 		// ready for a request: what is left is the handshake
 		return ReasonTLS
-	case isBroken(err):
-		return ReasonConnection
-	case errors.As(err, &slow) && slow.Timeout():
+	case isBroken(err), at != answered, errors.As(err, &slow) && slow.Timeout():
 		return ReasonConnection
 	}
 	return ReasonProtocol
