@@ -43,11 +43,11 @@ type lane struct {
 	retired bool
 	looping bool // its consumer runs
 
-	ready      []job
-	readyBytes int
-	running    int
-	unsettled  int
-	turn       uint64 // of its last start, counted over the route
+	ready     []job
+	size      int // of payloads lately
+	running   int
+	unsettled int
+	turn      uint64 // of its last start, counted over the route
 
 	started   bool
 	lastStart time.Duration
@@ -180,7 +180,7 @@ func (l *lane) accept(jobs []job, probe bool) {
 		l.breaker.probing = true
 	}
 	for i := range jobs {
-		l.readyBytes += len(jobs[i].leased.Payload)
+		l.size += (len(jobs[i].leased.Payload) - l.size) / 8
 	}
 	l.ready = append(l.ready, jobs...)
 	r.pump()
@@ -194,7 +194,6 @@ func (l *lane) pop() job {
 	if len(l.ready) == 0 {
 		l.ready = nil
 	}
-	l.readyBytes -= len(j.leased.Payload)
 	return j
 }
 
@@ -205,6 +204,6 @@ func (l *lane) halt() {
 		l.cancelFetch()
 	}
 	l.route.release(l, l.ready)
-	l.ready, l.readyBytes = nil, 0
+	l.ready = nil
 	l.rouse()
 }

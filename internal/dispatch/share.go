@@ -6,13 +6,16 @@ const (
 	// quickPace is what attempts may take for a lane to be quick: permits that
 	// it has are soon free again.
 	quickPace = time.Second
-	// eagerPace is what they may take for it to be worth leasing ahead.
-	eagerPace = 100 * time.Millisecond
+	// aheadTime is what the messages that are leased ahead keep the permits busy
+	// for, so that these don't wait for the queue. Slower lanes lease nothing
+	// ahead.
+	aheadTime = 100 * time.Millisecond
 	// recently is how long a lane counts as busy, or as short of permits.
 	recently = 10 * time.Second
 	// smallShare divides the permits of a route for lanes that must stand back.
 	smallShare = 16
-	// aheadBytes bounds the payloads that are leased ahead.
+	// maxAhead and aheadBytes bound the messages that are leased ahead.
+	maxAhead   = 200
 	aheadBytes = 4 << 20
 )
 
@@ -144,8 +147,9 @@ func (r *route) lastForQuick(l *lane) bool {
 
 // ahead is how many messages l leases beyond those that run.
 func (l *lane) ahead(limit int) int {
-	if !l.pace.known || l.pace.mean >= eagerPace || l.readyBytes > aheadBytes || l.breaker.state != closed || l.ramp > 0 {
+	if !l.pace.known || l.pace.mean >= aheadTime || l.breaker.state != closed || l.ramp > 0 {
 		return 0
 	}
-	return max(limit, 4)
+	n := limit * int(aheadTime/max(l.pace.mean, time.Millisecond))
+	return min(n, maxAhead, aheadBytes/max(l.size, 1))
 }
