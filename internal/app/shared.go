@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"hookaido/internal/httpx"
+	"hookaido/internal/route"
 )
 
 // shared serves several servers on one listener. A path below the prefix of an
@@ -35,7 +36,7 @@ func newSharedAPI(prefix string, handler http.Handler) sharedAPI {
 
 // ServeHTTP implements [http.Handler].
 func (s *shared) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	raw, decoded := rawPath(r.RequestURI), r.URL.Path
+	raw, decoded := route.RawPath(r), r.URL.Path
 	cleaned := path.Clean(decoded)
 	for _, api := range s.apis {
 		switch {
@@ -49,18 +50,6 @@ func (s *shared) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	s.rest.ServeHTTP(w, r)
-}
-
-// rawPath returns the path of a request target as it was sent. The escaped path
-// of the URL is not that: it is made anew if the target has a character that
-// should have been escaped.
-func rawPath(target string) string {
-	target, _, _ = strings.Cut(target, "?")
-	if _, rest, absolute := strings.Cut(target, "://"); absolute && target[0] != '/' {
-		_, target, _ = strings.Cut(rest, "/")
-		return "/" + target
-	}
-	return target
 }
 
 // under reports whether a path is the prefix or lies in it.

@@ -6,17 +6,24 @@ import (
 	"strings"
 )
 
-// rawPath returns the path of r as it was sent, escapes and all.
-func rawPath(r *http.Request) string {
-	if strings.HasPrefix(r.RequestURI, "/") {
-		raw, _, _ := strings.Cut(r.RequestURI, "?")
-		return raw
+// RawPath returns the path of a request as it was sent, escapes and all. The
+// escaped path of the URL is not that: it is made anew if the target has a
+// character that should have been escaped.
+func RawPath(r *http.Request) string {
+	raw, _, _ := strings.Cut(r.RequestURI, "?")
+	if raw == "" { // not read from a connection
+		raw = r.URL.EscapedPath()
+	} else if _, rest, absolute := strings.Cut(raw, "://"); absolute && raw[0] != '/' {
+		slash := strings.IndexByte(rest, '/')
+		if slash < 0 {
+			return "/"
+		}
+		raw = rest[slash:]
 	}
-	// absolute form, or a request that was not read from a connection
-	if raw := r.URL.EscapedPath(); raw != "" {
-		return raw
+	if raw == "" {
+		return "/"
 	}
-	return "/"
+	return raw
 }
 
 // clean returns the decoded path of r, without duplicate and trailing slashes

@@ -144,7 +144,7 @@ func (t *Table) MatchMessage(r *http.Request, client netip.Addr) Match {
 }
 
 func (t *Table) match(p *probe) Match {
-	m := Match{Outcome: BadPath, Raw: rawPath(p.Request)}
+	m := Match{Outcome: BadPath, Raw: RawPath(p.Request)}
 	if p.Method == http.MethodConnect && p.URL.Path == "" {
 		// the target is a host to connect to, which is no business of ours
 		m.Outcome, m.Allow = WrongMethod, []string{http.MethodPost}

@@ -78,10 +78,10 @@ func publishPolicyRow() *Directive {
 		flag("allow_deliver_routes", "on", "Allows publishing to deliver routes."),
 		flag("require_actor", "off", "Requires the name of an actor with changes."),
 		flag("require_request_id", "off", "Requires a request id with changes."),
-		flag("fail_closed", "off", "Refuses what can't be judged."),
+		flag("fail_closed", "off", "Kept for files of version 2.11 and without effect: there is one view of the routes, so everything can be judged."),
 		list("actor_allow", "Actors that may change endpoints."),
 		list("actor_prefix", "Beginnings of the names of such actors."),
 	}}
-	return &Directive{Name: "publish_policy", Form: Braces, Block: block, Later: true,
+	return &Directive{Name: "publish_policy", Form: Braces, Block: block,
 		Help: "What the admin API may publish.", Example: "publish_policy { direct off }"}
 }

@@ -7,7 +7,7 @@ func ingressBlock() *Block {
 		{Name: "trusted_proxies", Args: []Arg{{Name: "ADDRESS", Kind: prefixesKind()}}, List: true, Repeat: true, DefaultHelp: "none",
 			Field: "ingress.trusted_proxies",
 			Help:  "Peers whose X-Forwarded-For is believed: the client is the last address in it that is none of these.", Example: "trusted_proxies 10.0.0.0/8"},
-		{Name: "proxy_protocol", Args: []Arg{{Name: "BOOL", Kind: boolKind()}}, Default: "off", Restart: true, Field: "ingress.proxy_protocol", Later: true,
+		{Name: "proxy_protocol", Args: []Arg{{Name: "BOOL", Kind: boolKind()}}, Default: "off", Restart: true, Field: "ingress.proxy_protocol",
 			Help: "Expects the PROXY protocol, version 1 or 2, from `trusted_proxies`.", Example: "proxy_protocol on"},
 		rateLimitRow("ingress.rate_limit", "Limits the requests of all routes that have no limit of their own."),
 	}}

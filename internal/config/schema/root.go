@@ -67,17 +67,17 @@ func matcherRow() *Directive {
 // routes inside.
 func channelRows(route *Block) []*Directive {
 	inner := &Block{Name: "channel", Title: "a channel", Help: "Only routes stand in a channel.", Route: routeRow(route)}
-	row := func(name, help, example string, later bool) *Directive {
-		return &Directive{Name: name, Form: Channel, Repeat: true, Later: later, Block: route, Alone: inner, Field: "route",
+	row := func(name, help, example string) *Directive {
+		return &Directive{Name: name, Form: Channel, Repeat: true, Block: route, Alone: inner, Field: "route",
 			Args: []Arg{{Name: "/PATH", Kind: pathKind(), Field: "route.path"}},
 			Help: help, Example: name + " " + example}
 	}
 	return []*Directive{
-		row("inbound", "Routes for webhooks that come in. It is what a route is without a channel.", "/x { pull { path /x } }", false),
+		row("inbound", "Routes for webhooks that come in. It is what a route is without a channel.", "/x { pull { path /x } }"),
 		row("outbound", "Routes for messages that are published by the admin API and delivered; they need `deliver`.",
-			"/x { deliver https://app.example.org/in { } }", true),
+			"/x { deliver https://app.example.org/in { } }"),
 		row("internal", "Routes for messages that are published by the admin API and pulled; they need `pull`.",
-			"/x { pull { path /x } }", true),
+			"/x { pull { path /x } }"),
 	}
 }
 

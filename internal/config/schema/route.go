@@ -3,9 +3,9 @@ package schema
 func routeBlock() *Block {
 	label := []Arg{{Name: "LABEL", Kind: labelKind()}}
 	rows := []*Directive{
-		{Name: "application", Args: label, Field: "route.application", Later: true, DefaultHelp: "none",
+		{Name: "application", Args: label, Field: "route.application", DefaultHelp: "none",
 			Help: "Label of the application; it goes with `endpoint_name`, and the pair belongs to this route alone.", Example: "application shop"},
-		{Name: "endpoint_name", Args: label, Field: "route.endpoint_name", Later: true, DefaultHelp: "none",
+		{Name: "endpoint_name", Args: label, Field: "route.endpoint_name", DefaultHelp: "none",
 			Help: "Label of the endpoint; it goes with `application`.", Example: "endpoint_name orders.v1"},
 		{Name: "match", Form: Either, Args: []Arg{{Name: "@NAME", Kind: matcherKind()}},
 			List: true, Block: matchBlock("match", "match"), Repeat: true, OneBody: true, Field: "route.match",
@@ -108,10 +108,10 @@ func publishRows() []*Directive {
 		flag("managed", "managed", "Publishing by labels."),
 	}}
 	return []*Directive{
-		{Name: "publish", Form: Either, Args: []Arg{{Name: "BOOL", Kind: boolKind()}}, Block: block, Short: "enabled", DefaultHelp: "on", Later: true,
+		{Name: "publish", Form: Either, Args: []Arg{{Name: "BOOL", Kind: boolKind()}}, Block: block, Short: "enabled", DefaultHelp: "on",
 			Help: "Whether the admin API may publish to the route.", Example: "publish off"},
-		later(flag("publish.direct", "direct", "Publishing by path, as `direct` in `publish`.")),
-		later(flag("publish.managed", "managed", "Publishing by labels, as `managed` in `publish`.")),
+		flag("publish.direct", "direct", "Publishing by path, as `direct` in `publish`."),
+		flag("publish.managed", "managed", "Publishing by labels, as `managed` in `publish`."),
 	}
 }
 
