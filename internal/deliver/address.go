@@ -88,11 +88,12 @@ func concrete(own []netip.AddrPort) ([]netip.AddrPort, error) {
 
 // localAddrs returns the addresses by which this machine reaches itself.
 func localAddrs() ([]netip.Addr, error) {
-	nets, err := net.InterfaceAddrs()
-	if err != nil {
-		return nil, err
-	}
 	list := []netip.Addr{netip.IPv4Unspecified(), netip.IPv6Unspecified()}
+	nets, err := net.InterfaceAddrs()
+	if err != nil { // netlink is refused
+		local, err := procAddrs(procNet)
+		return append(list, local...), err
+	}
 	for _, n := range nets {
 		if prefix, err := netip.ParsePrefix(n.String()); err == nil {
 			list = append(list, prefix.Addr().Unmap().WithZone(""))
