@@ -56,7 +56,7 @@ func bubble(t *testing.T, run func(r *rig)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		core, logs := observer.New(zap.DebugLevel)
-		r := &rig{T: t, queue: memory.Open(memory.Options{Clock: clock.System{}}), registry: prometheus.NewRegistry(), logs: logs}
+		r := &rig{T: t, queue: memory.Open(memory.Options{Clock: clock.System{}}), registry: newRegistry(), logs: logs}
 		r.settles = &flaky{Store: r.queue}
 		d, err := New(t.Context(), Options{
 			Queue: r.settles, Clock: clock.System{}, Logger: zap.New(core), Metrics: r.registry, Random: func() float64 { return 0 },
@@ -65,11 +65,13 @@ func bubble(t *testing.T, run func(r *rig)) {
 			t.Fatal(err)
 		}
 		r.d = d
+		defer func() { // also after a test that failed, or its goroutines stay
+			r.stop(time.Minute)
+			if err := r.queue.Close(); err != nil {
+				t.Error(err)
+			}
+		}()
 		run(r)
-		r.stop(time.Minute)
-		if err := r.queue.Close(); err != nil {
-			t.Error(err)
-		}
 	})
 }
 
@@ -360,3 +362,5 @@ func TestOrderWithOnePermit(t *testing.T) {
 		}
 	})
 }
+
+func newRegistry() *prometheus.Registry { return prometheus.NewRegistry() }

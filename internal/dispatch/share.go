@@ -118,7 +118,7 @@ func (r *route) pick(now time.Duration) *lane {
 		if len(l.ready) == 0 || l.retired {
 			continue
 		}
-		if r.running >= r.permits || l.running >= r.limit(l, now) || r.lastForQuick(l) {
+		if r.running >= r.permits || l.running >= r.limit(l, now) || r.mustLeaveOne(l) {
 			if l.pace.quick() && len(r.lanes) > 1 {
 				l.short, l.shortAt = true, now
 			}
@@ -131,18 +131,21 @@ func (r *route) pick(now time.Duration) *lane {
 	return next
 }
 
-// lastForQuick reports whether l, which is not quick, must leave the last free
-// permit to lanes that may be.
-func (r *route) lastForQuick(l *lane) bool {
-	if l.pace.quick() || r.permits == 1 || r.permits-r.running > 1 {
+// mustLeaveOne reports whether l, which is not quick, must not begin: lanes that
+// are not quick would have all permits then, and there are others.
+func (r *route) mustLeaveOne(l *lane) bool {
+	if l.pace.quick() || r.permits == 1 {
 		return false
 	}
+	held, others := 0, false
 	for _, other := range r.lanes {
-		if other != l && !other.retired && other.pace.quick() {
-			return true
+		if other.pace.quick() {
+			others = others || !other.retired
+		} else {
+			held += other.running
 		}
 	}
-	return false
+	return others && held >= r.permits-1
 }
 
 // ahead is how many messages l leases beyond those that run.
