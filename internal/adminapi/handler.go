@@ -22,7 +22,8 @@ import (
 
 // Options are what a [Handler] is made of.
 type Options struct {
-	Service *admin.Service
+	Service  *admin.Service
+	Messages *admin.Messages
 	// Prefix is in front of every path over TCP; empty for none.
 	Prefix string
 	// Hosts are names that a client without a token may put into Host, besides
@@ -34,12 +35,14 @@ type Options struct {
 
 // Handler serves the admin API. It is safe for concurrent use.
 type Handler struct {
-	service *admin.Service
-	prefix  string
-	hosts   []string
-	logger  *zap.Logger
-	tokens  atomic.Pointer[auth.Tokens]
-	routes  map[string]route
+	service  *admin.Service
+	messages *admin.Messages
+	prefix   string
+	hosts    []string
+	logger   *zap.Logger
+	tokens   atomic.Pointer[auth.Tokens]
+	routes   map[string]route
+	scoped   map[string]scopedRoute // by the path behind the endpoint
 }
 
 // route is one path of the API.
@@ -54,7 +57,7 @@ type route struct {
 
 // New makes a handler without tokens; see SetTokens.
 func New(o Options) *Handler {
-	h := &Handler{service: o.Service, prefix: o.Prefix, hosts: o.Hosts, logger: o.Logger}
+	h := &Handler{service: o.Service, messages: o.Messages, prefix: o.Prefix, hosts: o.Hosts, logger: o.Logger}
 	h.tokens.Store(auth.NewTokens(nil))
 	h.routes = map[string]route{
 		"/healthz": {method: http.MethodGet, serve: h.health, probe: true},
@@ -62,6 +65,11 @@ func New(o Options) *Handler {
 		"/readyz":  {method: http.MethodGet, serve: h.ready, probe: true},
 		"/status":  {method: http.MethodGet, serve: h.status},
 		"/reload":  {method: http.MethodPost, serve: h.reload, unix: true},
+
+		"/messages/publish": {method: http.MethodPost, serve: h.publish},
+	}
+	h.scoped = map[string]scopedRoute{
+		"/messages/publish": {http.MethodPost, h.publishTo},
 	}
 	return h
 }
@@ -81,7 +89,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusNotFound)
 		return
 	}
-	found, known := h.routes[path]
+	found, known := h.find(path)
 	if refusal := h.admit(r, unix, known && found.probe); refusal != nil {
 		httpx.Refuse(w, refusal)
 		return

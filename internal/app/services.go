@@ -54,8 +54,11 @@ func (a *App) makeServices(ctx context.Context, cfg *config.Config, es *endpoint
 		Deliveries: a.deliveryStatus,
 		Store:      a.store, Reloader: a, Clock: clk, Version: a.opts.Version, PID: os.Getpid(), Listeners: es.list(),
 	})
+	messages := admin.NewMessages(admin.MessagesOptions{
+		Queue: a.store, Clock: clk, Config: a.admin.Config, Logger: a.logger.Named("admin"),
+	})
 	a.adminAPI = adminapi.New(adminapi.Options{
-		Service: a.admin, Prefix: cfg.AdminAPI.Prefix, Logger: a.logger.Named("admin_api"),
+		Service: a.admin, Messages: messages, Prefix: cfg.AdminAPI.Prefix, Logger: a.logger.Named("admin_api"),
 	})
 	return nil
 }

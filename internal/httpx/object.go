@@ -9,8 +9,9 @@ import (
 // Field is one member that a request body may have.
 type Field struct {
 	Name string
-	// Into receives the value: *string, *bool, *int or *[]string. It is left
-	// alone when the member is absent or null.
+	// Into receives the value: *string, *bool, *int, *[]string or
+	// *map[string]string. It is left alone when the member is absent or null.
+	// For a list of objects it is [Objects].
 	Into any
 }
 
@@ -29,6 +30,14 @@ func ParseObject(body []byte, fields []Field) *Error {
 	if s.literal("null") {
 		return s.end()
 	}
+	if err := s.object(fields); err != nil {
+		return err
+	}
+	return s.end()
+}
+
+// object reads an object with the given fields.
+func (s *scanner) object(fields []Field) *Error {
 	if !s.take('{') {
 		return s.fail("expected an object")
 	}
@@ -46,7 +55,7 @@ func ParseObject(body []byte, fields []Field) *Error {
 		}
 		s.blanks()
 	}
-	return s.end()
+	return nil
 }
 
 // member reads one name and its value.
@@ -129,6 +138,10 @@ func (s *scanner) value(f Field) *Error {
 		*into = n
 	case *[]string:
 		return s.list(f.Name, into)
+	case *map[string]string:
+		return s.texts(f.Name, into)
+	case Objects:
+		return s.objects(f.Name, into)
 	default:
 		return &Error{Status: http.StatusInternalServerError, Code: "internal_error",
 			Detail: "the field " + f.Name + " has a type that is not provided for"}

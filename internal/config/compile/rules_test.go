@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"hookaido/internal/config"
-	"hookaido/internal/config/schema"
 	"hookaido/internal/config/syntax"
 )
 
@@ -54,28 +53,6 @@ func TestStrictRefuses(t *testing.T) {
 		if cfg, diags := Source("f", []byte(src), opts); cfg == nil || syntax.HasErrors(diags) {
 			t.Errorf("%s: %s", fine, syntax.Render(diags))
 		}
-	}
-}
-
-// TestEveryLaterRowIsRefused compiles the example of each row for later
-// versions as run does.
-func TestEveryLaterRowIsRefused(t *testing.T) {
-	opts := testOptions()
-	opts.AllowNotRunning = false
-	seen := 0
-	for _, place := range schema.Places(schema.Root()) {
-		if !place.Row.Later || len(place.Path) != 1 || place.Path[0] != "route" {
-			continue
-		}
-		seen++
-		src := pullAPI + "/x { " + fill("route", place.Row.Example) + " } " + months
-		cfg, diags := Source("f", []byte(src), opts)
-		if cfg != nil || !strings.Contains(syntax.Render(diags), `"`+place.Row.Name+`" compiles, but`) {
-			t.Errorf("%s: %s", place.Row.Name, syntax.Render(diags))
-		}
-	}
-	if seen == 0 {
-		t.Error("no row was tried")
 	}
 }
 
