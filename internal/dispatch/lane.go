@@ -124,6 +124,9 @@ func (l *lane) want() (n int, wait time.Duration, goOn bool) {
 		return 1, 0, true
 	}
 	limit := r.limit(l, now)
+	if l.running >= limit {
+		r.noteShort(l, now)
+	}
 	ahead := l.ahead(limit)
 	room := limit + ahead - len(l.ready) - l.running
 	if room <= 0 || len(l.ready) > ahead/2 || l.unsettled > maxUnsettled*r.permits {

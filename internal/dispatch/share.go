@@ -98,6 +98,13 @@ func (r *route) quickIsShort(now time.Duration) bool {
 	return false
 }
 
+// noteShort remembers that l could use another permit, as far as it can be known.
+func (r *route) noteShort(l *lane, now time.Duration) {
+	if l.pace.quick() && len(r.lanes) > 1 {
+		l.short, l.shortAt = true, now
+	}
+}
+
 // lanesInForce counts the lanes that are not on their way out.
 func (r *route) lanesInForce() int {
 	n := 0
@@ -119,9 +126,7 @@ func (r *route) pick(now time.Duration) *lane {
 			continue
 		}
 		if r.running >= r.permits || l.running >= r.limit(l, now) || r.mustLeaveOne(l) {
-			if l.pace.quick() && len(r.lanes) > 1 {
-				l.short, l.shortAt = true, now
-			}
+			r.noteShort(l, now)
 			continue
 		}
 		if next == nil || l.running < next.running || l.running == next.running && l.turn < next.turn {

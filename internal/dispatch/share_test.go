@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -153,11 +154,11 @@ func TestAheadIsBounded(t *testing.T) {
 // comes back, they are spread.
 func TestHerd(t *testing.T) {
 	bubble(t, func(r *rig) {
-		down := true
+		var up atomic.Bool
 		perSecond := map[int64]int{}
 		s := &server{takes: 20 * time.Millisecond}
 		s.behave = func(*queue.Leased, int) deliver.Result {
-			if down {
+			if !up.Load() {
 				return deliver.Result{Class: deliver.Retry, Status: 503}
 			}
 			s.mu.Lock()
@@ -171,7 +172,7 @@ func TestHerd(t *testing.T) {
 		if tries := len(s.seen()); tries > 60 {
 			t.Errorf("%d attempts in a minute at a target that is down", tries)
 		}
-		down = false
+		up.Store(true)
 		pass(10 * time.Minute)
 		total, most := 0, 0
 		for _, n := range perSecond {
