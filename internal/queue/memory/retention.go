@@ -1,6 +1,7 @@
 package memory
 
 import (
+	"cmp"
 	"slices"
 
 	"hookaido/internal/queue"
@@ -33,7 +34,7 @@ func (s *Store) prune(now int64) {
 		}
 	}
 	if r.DeadDepth > 0 && len(dead) > r.DeadDepth {
-		slices.SortFunc(dead, func(a, b *item) int { return a.age().Compare(b.age()) })
+		slices.SortFunc(dead, func(a, b *item) int { return cmp.Or(a.age().Compare(b.age()), cmp.Compare(a.seq, b.seq)) })
 		for _, it := range dead[:len(dead)-r.DeadDepth] {
 			s.takeOut(it)
 			s.forget(it)

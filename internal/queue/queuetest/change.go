@@ -187,3 +187,28 @@ func (r *rig) wantStates(want map[queue.State]int) {
 		}
 	}
 }
+
+// managedSurvives is for engines that keep their messages.
+func managedSurvives(r *rig) {
+	ids := r.oneOfEach()
+	r.change(queue.Requeue, 1, ids[queue.StateDead])
+	r.change(queue.Cancel, 1, ids[queue.StateQueued])
+	m := r.message(routeB, "put off")
+	m.Due = start().Add(time.Hour)
+	r.enqueue(m)
+	r.pause(routeB, "", true)
+	r.pause(routeA, "x", true)
+	before := r.list(queue.ListRequest{Envelope: true, Payload: true})
+	at := r.clock.Now()
+	r.reopen(time.Second)
+	if diff := cmp.Diff(before, r.list(queue.ListRequest{Envelope: true, Payload: true})); diff != "" {
+		r.Errorf("List after the restart (-before +after):\n%s", diff)
+	}
+	r.wantPaused(queue.Pause{Route: routeA, Target: "x", Since: at}, queue.Pause{Route: routeB, Since: at})
+	r.pause(routeB, "", false)
+	r.reopen(0)
+	r.wantPaused(queue.Pause{Route: routeA, Target: "x", Since: at})
+	r.wantStates(map[queue.State]int{queue.StateQueued: 2, queue.StateLeased: 1, queue.StateDelivered: 1, queue.StateCanceled: 2})
+	r.retain(queue.Retention{Dead: 2 * time.Second, Interval: time.Hour})
+	r.change(queue.Resume, 1, ids[queue.StateQueued], ids[queue.StateCanceled]) // the latter was dropped for its age
+}

@@ -1,6 +1,7 @@
 package queuetest
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -34,7 +35,12 @@ func idCases() []contractCase {
 		{name: "a duplicate within a batch refuses all of it", run: func(r *rig) {
 			a, b, plain := r.message(routeA, "1"), r.message(routeB, "2"), r.message(routeA, "3")
 			a.ID, b.ID = "same", "same"
-			r.refused(queue.ErrDuplicateID, queue.Batch{Messages: []queue.NewMessage{plain, a, b}})
+			batch := queue.Batch{Messages: []queue.NewMessage{plain, a, b}}
+			r.refused(queue.ErrDuplicateID, batch)
+			var duplicate *queue.DuplicateError
+			if _, err := r.queue.Enqueue(r.Context(), batch); !errors.As(err, &duplicate) || duplicate.Index != 2 {
+				r.Errorf("Enqueue = %v, which should name message 2", err)
+			}
 			r.wantCounts(counts{})
 		}},
 		{name: "an assigned id cannot be chosen", run: func(r *rig) {

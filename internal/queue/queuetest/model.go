@@ -15,6 +15,10 @@ type model struct {
 	limits   queue.Limits
 	messages []*modelMessage // in the order of arrival
 	claims   map[[16]byte]time.Time
+	keep     queue.Retention
+	pruneAt  time.Time
+	paused   map[[2]string]time.Time // by route and target
+	arrivals int
 }
 
 type modelMessage struct {
@@ -24,14 +28,20 @@ type modelMessage struct {
 	attempt int
 	lease   string // kept when it runs out, until told
 	until   time.Time
+	since   time.Time
+	reason  string
+	arrived int // the number of messages before
 }
 
-// pass ends the leases that have run out.
+// pass ends the leases that have run out and drops what is kept no longer.
 func (m *model) pass(now time.Time) {
 	for _, msg := range m.messages {
 		if msg.state == queue.StateLeased && !now.Before(msg.until) {
 			msg.state, msg.due = queue.StateQueued, now
 		}
+	}
+	if m.keep.Interval > 0 && !now.Before(m.pruneAt) {
+		m.prune(now)
 	}
 }
 
@@ -83,9 +93,12 @@ func (m *model) enqueue(b queue.Batch, ids []string) {
 	})
 	for i, msg := range b.Messages {
 		msg.ID = ids[i]
-		m.messages = append(m.messages, &modelMessage{
-			NewMessage: msg, due: cmp.Or(msg.Due, msg.ReceivedAt),
-		})
+		kept := &modelMessage{NewMessage: msg, due: cmp.Or(msg.Due, msg.ReceivedAt), since: msg.ReceivedAt, arrived: m.arrivals}
+		if kept.due.After(kept.since) {
+			kept.since = kept.due
+		}
+		m.arrivals++
+		m.messages = append(m.messages, kept)
 	}
 	for _, c := range b.Claims {
 		m.claims[c.Key] = c.Until
@@ -97,11 +110,12 @@ func (m *model) dequeue(req queue.DequeueRequest, now time.Time) []*modelMessage
 	var ready []*modelMessage
 	for _, msg := range m.messages {
 		if msg.state == queue.StateQueued && msg.Route == req.Route && !msg.due.After(now) &&
-			(req.Target == "" || msg.Target == req.Target) {
+			(req.Target == "" || msg.Target == req.Target) && !m.isPaused(msg) {
 			ready = append(ready, msg)
 		}
 	}
 	slices.SortStableFunc(ready, func(a, b *modelMessage) int { return a.due.Compare(b.due) })
+	ready = m.buryExhausted(ready, req, now)
 	ready = ready[:min(len(ready), req.Max)]
 	for _, msg := range ready {
 		msg.state, msg.until = queue.StateLeased, now.Add(req.TTL)
@@ -136,11 +150,14 @@ func (m *model) settle(req queue.SettleRequest, now time.Time) []queue.Conflict 
 		msg.lease = ""
 		switch req.Action {
 		case queue.Ack:
-			m.messages = slices.DeleteFunc(m.messages, func(other *modelMessage) bool { return other == msg })
+			if m.keep.Delivered == 0 {
+				m.remove(msg)
+			}
+			msg.state, msg.since = queue.StateDelivered, now
 		case queue.Nack:
 			msg.state, msg.due = queue.StateQueued, now.Add(req.Delay)
 		case queue.Bury:
-			msg.state = queue.StateDead
+			msg.state, msg.since, msg.reason = queue.StateDead, now, req.Reason
 		}
 	}
 	return conflicts

@@ -37,13 +37,14 @@ type play struct {
 	rand   *rand.Rand
 	model  model
 	leases []string        // ids of leases given, the last ones
+	lastID string          // of some message, which may be gone
 	steps  []func() string // what was done, for the log of a failure
 }
 
 func newPlay(r *rig, seed uint64) *play {
 	return &play{
 		rig: r, rand: rand.New(rand.NewPCG(seed, 0)), //nolint:gosec // likewise
-		model: model{limits: r.opts.Limits, claims: map[[16]byte]time.Time{}},
+		model: model{limits: r.opts.Limits, claims: map[[16]byte]time.Time{}, paused: map[[2]string]time.Time{}},
 	}
 }
 
@@ -59,14 +60,16 @@ func (p *play) run(n int) {
 	}()
 	for range n {
 		switch k := p.rand.IntN(100); {
-		case k < 28:
+		case k < 26:
 			p.enqueue()
-		case k < 53:
+		case k < 47:
 			p.dequeue()
-		case k < 73:
+		case k < 65:
 			p.settleSome()
-		case k < 80:
+		case k < 71:
 			p.extendOne()
+		case k < 82:
+			p.manage()
 		case k < 99 || p.engine.reopen == nil:
 			d := time.Duration(p.rand.IntN(8)) * time.Second / 2
 			p.step("pass %v", d)
@@ -75,6 +78,7 @@ func (p *play) run(n int) {
 		default:
 			p.step("reopen")
 			p.reopen(0)
+			p.retainSome() // which an engine is told again at every start
 		}
 		p.wantStats(p.model.stats())
 	}
@@ -141,6 +145,9 @@ func (p *play) dequeue() {
 	}
 	if p.rand.IntN(2) == 0 {
 		req.Target = p.target()
+	}
+	if p.rand.IntN(4) == 0 {
+		req.MaxDeliveries = 1 + p.rand.IntN(3)
 	}
 	got, err := p.queue.Dequeue(p.Context(), req)
 	p.step("dequeue %+v -> %d, %v", req, len(got), err)

@@ -37,6 +37,7 @@ func reopenCases() []contractCase {
 			r.accepted(r.claimed("3", 1))
 		}},
 		{name: "chosen ids stay taken", run: chosenStayTaken},
+		{name: "states, ages and pauses survive", run: managedSurvives},
 		{name: "records of attempts survive, later ones have greater ids", run: recordsSurvive},
 		{name: "a ping succeeds", run: func(r *rig) {
 			r.put("1")
