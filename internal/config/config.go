@@ -50,16 +50,6 @@ type Config struct {
 // Backend returns the queue engine, which all routes share.
 func (c *Config) Backend() Backend { return c.Routes[0].Queue }
 
-// HasDeliver reports whether any route delivers its messages.
-func (c *Config) HasDeliver() bool {
-	for i := range c.Routes {
-		if len(c.Routes[i].Targets) > 0 {
-			return true
-		}
-	}
-	return false
-}
-
 // HasPull reports whether any route is a pull route.
 func (c *Config) HasPull() bool {
 	for i := range c.Routes {

@@ -17,7 +17,8 @@ func IsPublic(addr netip.Addr) bool {
 	if addr.Is4() {
 		return !slices.ContainsFunc(closedIPv4(), within)
 	}
-	return netip.PrefixFrom(netip.AddrFrom16([16]byte{0x20}), 3).Contains(addr) && !slices.ContainsFunc(closedIPv6(), within)
+	global := netip.PrefixFrom(netip.AddrFrom16([16]byte{0x20}), 3)
+	return global.Contains(addr) && !slices.ContainsFunc(closedIPv6(), within) && !isISATAP(addr)
 }
 
 // closedIPv4 are the ranges of the IANA registry of special purposes that

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"hookaido/internal/config"
 	"hookaido/internal/queue"
 )
 
@@ -22,17 +23,6 @@ const (
 	ownPrefix = "X-Hookaido-"
 )
 
-// ofConnection reports whether a header, in canonical form, is about a
-// connection or the framing of a request, and so not about the message.
-func ofConnection(name string) bool {
-	switch name {
-	case "Connection", "Keep-Alive", "Te", "Trailer", "Transfer-Encoding", "Upgrade", "Http2-Settings",
-		"Content-Length", "Expect", "Host":
-		return true
-	}
-	return strings.HasPrefix(name, "Proxy-")
-}
-
 // isCredential reports whether a header must not reach another host than the
 // configured one.
 func isCredential(name string) bool {
@@ -46,7 +36,7 @@ func forwarded(headers []queue.Pair) iter.Seq2[string, string] {
 	return func(yield func(string, string) bool) {
 		for _, h := range headers {
 			name := textproto.CanonicalMIMEHeaderKey(h.Name)
-			if ofConnection(name) || named[name] || strings.HasPrefix(name, ownPrefix) || !isToken(name) || !isFieldValue(h.Value) {
+			if config.OfConnection(name) || named[name] || strings.HasPrefix(name, ownPrefix) || !isToken(name) || !isFieldValue(h.Value) {
 				continue
 			}
 			if !yield(name, h.Value) {

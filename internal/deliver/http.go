@@ -122,7 +122,7 @@ func (t *httpTarget) request(m *queue.Leased, u *url.URL, home bool) (*http.Requ
 	h := messageHeader(m, len(t.headers)+4)
 	if home {
 		for _, c := range t.headers {
-			if !ofConnection(c.Name) {
+			if !config.OfConnection(c.Name) {
 				h[c.Name] = []string{string(c.Value.Reveal())}
 			}
 		}
@@ -157,7 +157,7 @@ func (t *httpTarget) request(m *queue.Leased, u *url.URL, home bool) (*http.Requ
 // follows reports whether an answer sends the request elsewhere as it is. The
 // other redirects would turn it into a GET without the body.
 func (t *httpTarget) follows(status int, location string) bool {
-	return t.deliverer.policy.redirects && location != "" &&
+	return t.deliverer.policy.Redirects && location != "" &&
 		(status == http.StatusTemporaryRedirect || status == http.StatusPermanentRedirect)
 }
 

@@ -262,7 +262,7 @@ func FuzzForwarded(f *testing.F) {
 			t.Fatalf("%d headers make %d lines: %q", lines, got, b.String())
 		}
 		for name := range h {
-			if ofConnection(name) || !isToken(name) {
+			if config.OfConnection(name) || !isToken(name) {
 				t.Fatalf("%q is forwarded", name)
 			}
 		}

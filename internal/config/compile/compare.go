@@ -61,7 +61,6 @@ func Compare(before, after *config.Config) []Difference {
 		c.add(Difference{Path: "the order of routes", Before: strings.Join(x, " "), After: strings.Join(y, " ")})
 	}
 	c.presence("pull", before.HasPull(), after.HasPull())
-	c.presence("deliver", before.HasDeliver(), after.HasDeliver())
 	return c.found
 }
 

@@ -346,6 +346,7 @@ func TestRestartChanges(t *testing.T) {
 		{"the same", minimal, nil},
 		{"moved and spelled out", "\n\n# x\nqueue_limits { max_depth 10000 }\nobservability { access_log on }\n" + minimal, nil},
 		{"hot changes", strings.Replace(minimal, "env:T", "env:OTHER", 1) + "/b { max_body 1 auth hmac env:K pull { path /b } }", nil},
+		{"the first target is hot", minimal + "/b { deliver https://b.example/ { } }", nil},
 		{"delivery defaults are hot", "defaults { egress { https_only off } deliver { timeout 1s } }\n" + minimal, nil},
 		{"a listener", strings.Replace(minimal, ":9443", ":9444", 1), []string{"f:1:12: pull_api.listen: the change needs a restart"}},
 		{"several", "ingress { listen :1 }\nqueue_limits { max_depth 1 }\ndefaults { max_body 1 }\n" + minimal, []string{

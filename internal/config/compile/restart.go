@@ -36,9 +36,6 @@ func RestartChanges(before, after *config.Config) []Change {
 	if before.HasPull() != after.HasPull() {
 		d.changes = append(d.changes, Change{"route.pull", firstRoute(after, func(r *config.Route) bool { return r.Pull != nil })})
 	}
-	if before.HasDeliver() != after.HasDeliver() {
-		d.changes = append(d.changes, Change{"route.deliver", firstRoute(after, func(r *config.Route) bool { return len(r.Targets) > 0 })})
-	}
 	return d.changes
 }
 

@@ -5,18 +5,20 @@ import (
 	"io/fs"
 	"net/netip"
 	"net/url"
-	"slices"
 	"strings"
 
 	"hookaido/internal/config"
+	"hookaido/internal/config/schema"
 )
 
 // ruleEgress refuses targets that the egress policy would refuse at every
-// delivery, as far as that can be told without looking a name up.
+// delivery, as far as that can be told without looking a name up. It asks what
+// deliveries ask.
 func (c *compiler) ruleEgress() {
 	if c.root.sub("defaults").failed("egress") {
 		return
 	}
+	c.warnMetadata()
 	for i, b := range c.routes {
 		for n, s := range b.targets() {
 			target, err := url.Parse(c.cfg.Routes[i].Targets[n].URL)
@@ -31,47 +33,30 @@ func (c *compiler) ruleEgress() {
 func (c *compiler) checkEgress(s *stmt, target *url.URL) {
 	policy := &c.cfg.Defaults.Egress
 	host := strings.TrimSuffix(strings.ToLower(target.Hostname()), ".")
-	addr, err := netip.ParseAddr(host)
-	literal := err == nil
-	addr = addr.Unmap()
-	refuse := func(hint, format string, args ...any) {
-		c.errorAt(CodeEgress, s.value(), hint, "every delivery would be refused: "+fmt.Sprintf(format, args...))
+	if addr, err := netip.ParseAddr(host); err == nil {
+		host = addr.Unmap().String()
 	}
+	refusal := policy.RefuseSite(target.Scheme, host)
+	if refusal == nil {
+		return
+	}
+	c.errorAt(CodeEgress, s.value(), refusal.Hint, fmt.Sprintf("every delivery to %s would be refused: %s", quoted(host), refusal.Why))
 	switch {
-	case target.Scheme == "http" && policy.HTTPSOnly:
-		refuse("use https, or write defaults { egress { https_only off } }", "the target has no TLS, and egress has https_only on")
-		return
-	case policy.DNSRebindProtection && (literal && !config.IsPublic(addr) && !named(policy.Allow, addr) || host == "localhost" || strings.HasSuffix(host, ".localhost")):
-		refuse("to deliver inside your network, write defaults { egress { dns_rebind_protection off } } and an allow list",
-			"%s is not a public address, and egress has dns_rebind_protection on", quoted(host))
-		return
-	}
-	fits := func(r config.EgressRule) bool { return ruleFits(r, host, addr, literal) }
-	if n := slices.IndexFunc(policy.Deny, fits); n >= 0 {
-		refuse("remove the target or the rule", "egress denies %s", quoted(host))
-		c.relate(c.wordAt(policy.Deny[n].Pos), "by this rule")
-		return
-	}
-	byAddress := slices.ContainsFunc(policy.Allow, func(r config.EgressRule) bool { return r.Prefix.IsValid() })
-	if len(policy.Allow) > 0 && !slices.ContainsFunc(policy.Allow, fits) && (literal || !byAddress) {
-		refuse("add it: allow "+host, "egress allows other hosts, but not %s", quoted(host))
+	case refusal.By != nil:
+		c.relate(c.wordAt(refusal.By.Pos), "by this rule")
+	case refusal.Part == config.EgressNotAllowed:
 		c.relate(c.wordAt(policy.Allow[0].Pos), "the list begins here")
 	}
 }
 
-// named reports whether a rule names the address by a prefix, which shows that
-// it is meant.
-func named(rules []config.EgressRule, addr netip.Addr) bool {
-	return slices.ContainsFunc(rules, func(r config.EgressRule) bool { return r.Prefix.IsValid() && r.Prefix.Contains(addr) })
-}
-
-// ruleFits reports whether a rule speaks of a host or an address.
-func ruleFits(r config.EgressRule, host string, addr netip.Addr, literal bool) bool {
-	if r.Prefix.IsValid() {
-		return literal && r.Prefix.Contains(addr)
+// warnMetadata points at rules that open what nobody should deliver to.
+func (c *compiler) warnMetadata() {
+	for _, rule := range c.cfg.Defaults.Egress.Allow {
+		if rule.Prefix.IsValid() && rule.Prefix.IsSingleIP() && config.IsMetadata(rule.Prefix.Addr()) {
+			c.warnAt(schema.CodeRisky, c.wordAt(rule.Pos), "remove it unless a target really is there",
+				fmt.Sprintf("clouds keep the credentials of their machines at %s, and this lets deliveries reach it", rule.Prefix.Addr()))
+		}
 	}
-	suffix, wild := strings.CutPrefix(r.Host, "*")
-	return host == r.Host || wild && strings.HasSuffix(host, suffix)
 }
 
 // rulePrograms looks at programs that exist: whether they can be run, and by

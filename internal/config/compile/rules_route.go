@@ -2,6 +2,7 @@ package compile
 
 import (
 	"fmt"
+	"net/textproto"
 
 	"hookaido/internal/config"
 	"hookaido/internal/config/syntax"
@@ -151,6 +152,8 @@ func (c *compiler) ruleTargetOptions() {
 					c.errorAt(CodeExcluded, inner.Head(), "remove it; a program gets the message itself", "a program's messages are not signed")
 				case exec && inner.Row.Name == "header":
 					c.warnAt(CodeIgnored, inner.Head(), "use env", "a program gets no headers from here")
+				case inner.Row.Name == "header":
+					c.warnConnectionHeader(inner)
 				case exec && inner.Row.Name == "retry_status":
 					c.errorAt(CodeExcluded, inner.Head(), "remove it; every exit but 0 is tried again", "a program answers no status")
 				}
@@ -158,6 +161,28 @@ func (c *compiler) ruleTargetOptions() {
 			c.uniqueHeaders(s.body, c.cfg.Routes[i].Targets[n].Headers)
 		}
 	}
+}
+
+// warnConnectionHeader warns of a header that deliveries leave out.
+func (c *compiler) warnConnectionHeader(s *stmt) {
+	name := headerOf(s)
+	if !config.OfConnection(name) {
+		return
+	}
+	hint := "remove it"
+	if name == "Host" {
+		hint = "remove it; the host is that of the URL"
+	}
+	c.warnAt(CodeIgnored, s.value(), hint, fmt.Sprintf("the header %s is about the connection and is set by deliveries themselves; this one is ignored", name))
+}
+
+// headerOf is the name of a header in canonical form, with which a statement
+// begins.
+func headerOf(s *stmt) string {
+	if len(s.Args) == 0 {
+		return ""
+	}
+	return textproto.CanonicalMIMEHeaderKey(s.Args[0].Text)
 }
 
 // uniqueHeaders refuses a header that a block has twice.

@@ -87,6 +87,9 @@ func parseCIDR(text string) (netip.Prefix, *Problem) {
 		return prefix, &Problem{Code: CodeValue, Message: quote(text) + " is not a CIDR prefix",
 			Hint: "write an address and the number of its leading bits, such as 10.0.0.0/8"}
 	}
+	if prefix.Addr().Is4In6() {
+		return unmapped(prefix)
+	}
 	masked := prefix.Masked()
 	if masked != prefix {
 		return masked, &Problem{Code: CodeValue, Warning: true,
@@ -94,4 +97,17 @@ func parseCIDR(text string) (netip.Prefix, *Problem) {
 			Hint:    fmt.Sprintf("write %s", masked)}
 	}
 	return masked, nil
+}
+
+// unmapped turns a prefix of IPv4 addresses in their IPv6 form into the usual
+// one, by which clients and targets are known. One that has more than IPv4
+// addresses is refused, because it looks like it had them.
+func unmapped(prefix netip.Prefix) (netip.Prefix, *Problem) {
+	const mappedBits = 96
+	if prefix.Bits() < mappedBits {
+		return prefix, &Problem{Code: CodeValue, Message: quote(prefix.String()) + " can never match: IPv4 addresses are compared in their usual form",
+			Hint: "write an IPv4 prefix, such as 10.0.0.0/8"}
+	}
+	plain := netip.PrefixFrom(prefix.Addr().Unmap(), prefix.Bits()-mappedBits).Masked()
+	return plain, &Problem{Code: CodeValue, Warning: true, Message: fmt.Sprintf("%q is taken as %s", prefix.String(), plain), Hint: "write " + plain.String()}
 }

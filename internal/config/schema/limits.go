@@ -21,7 +21,7 @@ func retentionRows() []*Directive {
 			Restart: true, Field: block + "." + name, Help: help, Example: name + " 5000"}
 	}
 	block := func(name, help string, rows ...*Directive) *Directive {
-		return &Directive{Name: name, Form: Braces, Later: true, Help: help,
+		return &Directive{Name: name, Form: Braces, Help: help,
 			Block:   &Block{Name: name, Title: name, Help: help, Rows: rows},
 			Example: name + " { max_age 3d }"}
 	}

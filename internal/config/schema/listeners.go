@@ -53,7 +53,7 @@ func pullBlock() *Block {
 				Help: "Time between signs of life on an event stream; off is 15s.", Example: "sse_keepalive 20s"},
 			{Name: "sse_max_connection", Args: duration(durationKind()), Default: "off", Later: true, Restart: true, Field: "pull_api.sse_max_connection",
 				Help: "The longest time that an event stream may last; off for no limit.", Example: "sse_max_connection 2h"},
-			{Name: "max_deliveries", Args: []Arg{{Name: "N", Kind: countKind()}}, Default: "off", Field: "pull_api.max_deliveries", Later: true,
+			{Name: "max_deliveries", Args: []Arg{{Name: "N", Kind: countKind()}}, Default: "off", Field: "pull_api.max_deliveries",
 				Help: "How often a message is handed out before it goes to the dead letters; off for no bound.", Example: "max_deliveries 20"},
 			tlsRow("pull_api.tls"),
 		}}

@@ -100,6 +100,24 @@ func headerKind() Kind {
 	}}
 }
 
+// matchHeaderKind is the name of a header that a request may be told by. Two
+// never are there, since the server takes them out of the head.
+func matchHeaderKind() Kind {
+	header := headerKind()
+	parse := header.Parse
+	header.Parse = func(text string) (any, *Problem) {
+		name, problem := parse(text)
+		switch name {
+		case "Host":
+			return bad("write the condition: host api.example.org", "%s can never match: the host is not one of the headers here", quote(text))
+		case "Transfer-Encoding":
+			return bad("remove it", "%s can never match: it is about the connection, and is gone when routes are matched", quote(text))
+		}
+		return name, problem
+	}
+	return header
+}
+
 // pathKind is the path of a URL, given cleaned.
 func pathKind() Kind {
 	return Kind{Name: "path", Form: `a path that begins with "/"`, Place: true, Parse: parsePath}

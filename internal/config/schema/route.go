@@ -89,7 +89,7 @@ func pullRow() *Directive {
 		{Name: "path", Args: []Arg{{Name: "/PATH", Kind: pathKind()}}, Required: true, Field: "pull.path",
 			Help: "Path at the pull API, behind its prefix. It belongs to this route alone.", Example: "path /github"},
 		tokenRow("pull.auth", "A token for this route; with one, those of pull_api don't apply here.", "auth token env:GITHUB_WORKER_TOKEN"),
-		{Name: "max_deliveries", Args: []Arg{{Name: "N", Kind: countKind()}}, Field: "pull.max_deliveries", Later: true,
+		{Name: "max_deliveries", Args: []Arg{{Name: "N", Kind: countKind()}}, Field: "pull.max_deliveries",
 			Inherit: "pull_api.max_deliveries",
 			Help:    "How often a message is handed out before it goes to the dead letters; off for no bound.", Example: "max_deliveries 20"},
 	}}
@@ -121,20 +121,20 @@ func matchBlock(name, title string) *Block {
 		return &Directive{Name: name, List: true, Repeat: true, Help: help, Example: name + " " + example,
 			Args: []Arg{{Name: "VALUE", Kind: kind}}, Field: "match." + name}
 	}
-	pairs := func(name, example, help string) *Directive {
+	pairs := func(name, example, help string, key Kind) *Directive {
 		value := textKind("value")
 		value.Free = true
 		row := list(name, example, help, Kind{})
-		row.Args = []Arg{{Name: "NAME", Kind: textKind("name"), Field: "pair.name"}, {Name: "VALUE", Kind: value, Field: "pair.value"}}
+		row.Args = []Arg{{Name: "NAME", Kind: key, Field: "pair.name"}, {Name: "VALUE", Kind: value, Field: "pair.value"}}
 		return row
 	}
 	return &Block{Name: name, Title: title, Help: "Conditions of different kinds must all hold. The values of one kind are alternatives, " +
 		"except that all headers and query parameters must be there.", Rows: []*Directive{
 		list("method", "POST PUT", "One of the methods; without it only POST.", methodKind()),
 		list("host", "api.example.org", "One of the hosts.", hostKind()),
-		pairs("header", "X-Event push", "All of the headers have the values; one of several values that commas part is enough."),
-		list("header_exists", "X-Trace", "All of the headers are there.", headerKind()),
-		pairs("query", "mode live", "All of the query parameters have the values."),
+		pairs("header", "X-Event push", "All of the headers have the values; one of several values that commas part is enough.", matchHeaderKind()),
+		list("header_exists", "X-Trace", "All of the headers are there.", matchHeaderKind()),
+		pairs("query", "mode live", "All of the query parameters have the values.", textKind("name")),
 		list("query_exists", "tenant", "All of the query parameters are there.", textKind("name")),
 		list("remote_ip", "198.51.100.0/24", "The client has one of the addresses.", prefixesKind()),
 	}}

@@ -54,9 +54,13 @@ func checkHost(u *url.URL) *Problem {
 			return &Problem{Code: CodeRange, Message: "port " + quote(port) + " is out of range: ports go from 1 to 65535", Hint: urlHint}
 		}
 	}
-	host := u.Hostname()
+	host := strings.TrimSuffix(u.Hostname(), ".")
 	if strings.Contains(host, "%") {
 		return &Problem{Code: CodeValue, Message: "the address has a zone", Hint: "write the address alone"}
+	}
+	last := host[strings.LastIndexByte(host, '.')+1:]
+	if !isAddress(host) && (strings.Trim(last, "0123456789") == "" || strings.HasPrefix(strings.ToLower(last), "0x")) {
+		return &Problem{Code: CodeValue, Message: quote(host) + " is a number and not an address in its usual form", Hint: "write an address such as 198.51.100.7"}
 	}
 	if !isAddress(host) && !isHostName(host) {
 		return &Problem{Code: CodeValue, Message: quote(host) + " is neither an IP address nor a host name",
