@@ -289,3 +289,18 @@ func TestPushTargetTakenAway(t *testing.T) {
 	d.eventually("delivered", func() bool { _, done, _ := away.counts(); return done == 1 })
 	d.eventually("empty", func() bool { c := d.queueCounts(); return c["queued"]+c["leased"]+c["dead"] == 0 })
 }
+
+// TestPushFirstTargetByReload needs no restart for the first push route, nor for
+// the end of the last one.
+func TestPushFirstTargetByReload(t *testing.T) {
+	rec := receive(t, nil)
+	pull := "/a { pull { path /a } }\n"
+	d := newDaemon(t, here+pull)
+	d.start()
+	d.writeConfig(here + pull + fmt.Sprintf("/p { deliver %s { } }\n", rec.url("/")))
+	d.reload()
+	d.accept("/p", "x")
+	d.eventually("delivered", func() bool { _, done, _ := rec.counts(); return done == 1 })
+	d.writeConfig(here + pull)
+	d.reload()
+}
