@@ -60,15 +60,16 @@ func Compare(before, after *config.Config) []Difference {
 	if x, y := routeOrder(a, b), routeOrder(b, a); !slices.Equal(x, y) {
 		c.add(Difference{Path: "the order of routes", Before: strings.Join(x, " "), After: strings.Join(y, " ")})
 	}
-	c.presence("pull", before.HasPull(), after.HasPull())
+	c.pullRoutes(before.HasPull(), after.HasPull())
 	return c.found
 }
 
-// presence says that the first route of a kind came, or that the last one went.
-func (c *comparison) presence(kind string, before, after bool) {
+// pullRoutes says that the first route with pull came, or that the last one
+// went.
+func (c *comparison) pullRoutes(before, after bool) {
 	text := map[bool]string{true: "some", false: "none"}
 	if before != after {
-		c.add(Difference{Path: "routes with " + kind, Before: text[before], After: text[after], Restart: true})
+		c.add(Difference{Path: "routes with pull", Before: text[before], After: text[after], Restart: true})
 	}
 }
 
