@@ -152,7 +152,7 @@ func (f *Forward) Check(ctx context.Context, r ForwardRequest) (ForwardResult, e
 	timedOut := fmt.Errorf("no answer within %s", f.timeout)
 	ctx, cancel := context.WithTimeoutCause(ctx, f.timeout, timedOut)
 	defer cancel()
-	resp, err := f.exchange(ctx, f.call(r))
+	resp, err := f.exchange(ctx, f.call(r)) //nolint:bodyclose // drain closes it
 	if err != nil {
 		if cause := context.Cause(ctx); cause != nil {
 			err = cause // it says more than that the context ended

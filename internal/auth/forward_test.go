@@ -175,7 +175,7 @@ func TestForwardUnavailable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	closed.Close()
+	_ = closed.Close()
 	untrusted := httptest.NewUnstartedServer(status(200))
 	untrusted.Config.ErrorLog = discard()
 	untrusted.StartTLS()
@@ -225,7 +225,7 @@ func raw(t testing.TB, text string) string {
 		t.Fatal(err)
 	}
 	var all sync.WaitGroup
-	t.Cleanup(func() { l.Close(); all.Wait() })
+	t.Cleanup(func() { _ = l.Close(); all.Wait() })
 	all.Go(func() {
 		for {
 			c, err := l.Accept()
@@ -233,7 +233,7 @@ func raw(t testing.TB, text string) string {
 				return
 			}
 			all.Go(func() {
-				defer c.Close()
+				defer c.Close() //nolint:errcheck // the test is over
 				if _, err := c.Read(make([]byte, 8192)); err == nil {
 					_, _ = io.WriteString(c, text)
 				}
@@ -304,7 +304,7 @@ func TestForwardAsksAgain(t *testing.T) {
 	var connections atomic.Int64
 	var all sync.WaitGroup
 	defer all.Wait()
-	defer l.Close()
+	defer l.Close() //nolint:errcheck // the test is over
 	all.Go(func() {
 		for {
 			c, err := l.Accept()
@@ -313,7 +313,7 @@ func TestForwardAsksAgain(t *testing.T) {
 			}
 			connections.Add(1)
 			all.Go(func() { // it answers one request and hangs up on the second
-				defer c.Close()
+				defer c.Close() //nolint:errcheck // the test is over
 				_, _ = c.Read(make([]byte, 8192))
 				_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
 				_, _ = c.Read(make([]byte, 8192))

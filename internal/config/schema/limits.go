@@ -27,15 +27,15 @@ func retentionRows() []*Directive {
 	}
 	return []*Directive{
 		block("queue_retention", "How long messages may wait.",
-			age("queue_retention", "7d", "Drops messages that have waited longer; off to keep them."),
+			age("queue_retention", "7d", "Drops messages that have waited longer, since they came in, were due or were requeued; off to keep them."),
 			&Directive{Name: "prune_interval", Args: []Arg{{Name: "DURATION", Kind: durationKind()}}, Default: "5m", Restart: true,
 				Field: "queue_retention.prune_interval",
 				Help:  "Time between two rounds of all retention; off only if none of the four is on.", Example: "prune_interval 90s"}),
 		block("delivered_retention", "How long delivered messages are kept.",
 			age("delivered_retention", "off", "Keeps delivered messages this long; off to keep none.")),
 		block("dlq_retention", "How many dead messages are kept, and how long.",
-			age("dlq_retention", "30d", "Drops dead messages that are older; off to keep them."),
-			count("dlq_retention", "max_depth", "10000", "Drops the oldest dead messages above this number.")),
+			age("dlq_retention", "30d", "Drops dead and canceled messages when they have been that for longer; off to keep them."),
+			count("dlq_retention", "max_depth", "10000", "Drops the messages that died first above this number.")),
 		block("attempts_retention", "How long the history of deliveries is kept.",
 			age("attempts_retention", "7d", "Drops older attempts; off to keep them."),
 			count("attempts_retention", "max_rows", "200000", "Drops the oldest attempts above this number.")),

@@ -61,8 +61,8 @@ func answerRows() []*Directive {
 		{Name: "dedupe header", Args: []Arg{{Name: "NAME", Kind: headerKind(), Field: "dedupe.header"}},
 			Options: []Arg{{Name: "window", Kind: positiveKind(), Field: "dedupe.window", Default: "24h"}},
 			Field:   "route.dedupe", DefaultHelp: "every request is a message",
-			Help: "Accepts a request without keeping it again if one with the same value of the header came within the window; " +
-				"an inbound route only.",
+			Help: "Accepts a request without keeping it again if one with the same value of the header came within the window. " +
+				"Each value takes some 40 bytes of memory until its window is over. An inbound route only.",
 			Example: "dedupe header X-GitHub-Delivery window 24h"},
 	}
 }
