@@ -15,6 +15,10 @@ import (
 // Queue is what [Messages] needs of a queue engine.
 type Queue interface {
 	Enqueue(ctx context.Context, b queue.Batch) ([]string, error)
+	List(ctx context.Context, r queue.ListRequest) ([]queue.Message, error)
+	Get(ctx context.Context, ids []string) ([]queue.Message, error)
+	Change(ctx context.Context, r queue.ChangeRequest) (queue.ChangeResult, error)
+	Attempts(ctx context.Context, f queue.AttemptFilter) ([]queue.Attempt, error)
 }
 
 // MessagesOptions are what a [Messages] is made of.
@@ -27,8 +31,8 @@ type MessagesOptions struct {
 	Logger *zap.Logger
 }
 
-// Messages lets operators put messages into the queue. It is safe for
-// concurrent use.
+// Messages lets operators look at messages, publish and change them. It is safe
+// for concurrent use.
 type Messages struct {
 	queue  Queue
 	clock  clock.Clock

@@ -60,16 +60,29 @@ func New(o Options) *Handler {
 	h := &Handler{service: o.Service, messages: o.Messages, prefix: o.Prefix, hosts: o.Hosts, logger: o.Logger}
 	h.tokens.Store(auth.NewTokens(nil))
 	h.routes = map[string]route{
-		"/healthz": {method: http.MethodGet, serve: h.health, probe: true},
-		"/livez":   {method: http.MethodGet, serve: h.live, probe: true},
-		"/readyz":  {method: http.MethodGet, serve: h.ready, probe: true},
-		"/status":  {method: http.MethodGet, serve: h.status},
-		"/reload":  {method: http.MethodPost, serve: h.reload, unix: true},
+		"/healthz":  {method: http.MethodGet, serve: h.health, probe: true},
+		"/livez":    {method: http.MethodGet, serve: h.live, probe: true},
+		"/readyz":   {method: http.MethodGet, serve: h.ready, probe: true},
+		"/status":   {method: http.MethodGet, serve: h.status},
+		"/reload":   {method: http.MethodPost, serve: h.reload, unix: true},
+		"/attempts": {method: http.MethodGet, serve: h.attempts},
+		"/dlq":      {method: http.MethodGet, serve: h.listDead},
 
-		"/messages/publish": {method: http.MethodPost, serve: h.publish},
+		"/dlq/requeue":      h.byIDs(admin.RequeueDead),
+		"/dlq/delete":       h.byIDs(admin.DeleteDead),
+		"/messages/cancel":  h.byIDs(admin.CancelMessages),
+		"/messages/requeue": h.byIDs(admin.RequeueMessages),
+		"/messages/resume":  h.byIDs(admin.ResumeMessages),
 	}
 	h.scoped = map[string]scopedRoute{
-		"/messages/publish": {http.MethodPost, h.publishTo},
+		"/messages":                   {http.MethodGet, h.listOf},
+		"/messages/publish":           {http.MethodPost, h.publishTo},
+		"/messages/cancel_by_filter":  h.byFilter(admin.CancelByFilter),
+		"/messages/requeue_by_filter": h.byFilter(admin.RequeueByFilter),
+		"/messages/resume_by_filter":  h.byFilter(admin.ResumeByFilter),
+	}
+	for path, below := range h.scoped {
+		h.routes[path] = below.everywhere()
 	}
 	return h
 }

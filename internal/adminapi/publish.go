@@ -12,8 +12,6 @@ import (
 // with large bodies raise it, so that one message always fits.
 const minPublish = 16 << 20
 
-func (h *Handler) publish(w http.ResponseWriter, r *http.Request) { h.publishTo(w, r, nil) }
-
 func (h *Handler) publishTo(w http.ResponseWriter, r *http.Request, scope *admin.Scope) {
 	done, err := h.messages.Publish(r.Context(), admin.Publication{
 		Audit: auditOf(r), Scope: scope,

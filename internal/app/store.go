@@ -7,6 +7,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"hookaido/internal/admin"
 	"hookaido/internal/config"
 	"hookaido/internal/dispatch"
 	"hookaido/internal/ingress"
@@ -23,6 +24,7 @@ type store interface {
 	ingress.Enqueuer
 	pull.Queue
 	dispatch.Queue
+	admin.Queue
 	observer
 	lifecycle
 }
