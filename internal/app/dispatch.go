@@ -117,15 +117,19 @@ func (a *App) putDeliveries(d *deliveries) {
 	}
 }
 
-// stopDeliveries lets attempts that run come to their end.
+// stopDeliveries lets attempts that run come to their end, unless the queue has
+// failed and could not take their results.
 func (a *App) stopDeliveries() {
 	if a.dispatcher == nil {
 		return
 	}
 	limit := a.dispatcher.DrainTime()
+	if a.store.Err() != nil {
+		limit = 0
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
-	if a.notifier.Enabled() {
+	if a.notifier.Enabled() && limit > 0 {
 		a.notify(a.notifier.ExtendTimeout(limit+stopGrace, "finishing deliveries"))
 	}
 	a.dispatcher.Stop(ctx)

@@ -179,7 +179,8 @@ var errCutOff = errors.New("the daemon stops")
 // Stop begins no more attempts, gives back what is leased and not begun, and
 // waits for those that run. When ctx ends it breaks them off; their messages go
 // back to the queue with the attempt counted. It returns when all is settled.
-// Later calls wait for the first.
+// With a ctx that has ended already it does not insist on that either, for a
+// queue that has failed. Later calls wait for the first.
 func (d *Dispatcher) Stop(ctx context.Context) {
 	d.mu.Lock()
 	first := !d.stopped
@@ -192,6 +193,10 @@ func (d *Dispatcher) Stop(ctx context.Context) {
 	}
 	for _, r := range routes {
 		r.use(&Route{Path: r.path, Concurrency: 1})
+	}
+	patience := lastSettle
+	if ctx.Err() != nil {
+		patience = firstSettlePause
 	}
 	idle := make(chan struct{})
 	go func() {
@@ -206,7 +211,7 @@ func (d *Dispatcher) Stop(ctx context.Context) {
 		<-idle
 	}
 	d.cut()
-	d.settler.stop()
+	d.settler.stop(patience)
 	close(d.ended)
 }
 

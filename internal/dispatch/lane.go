@@ -20,6 +20,8 @@ const (
 	longPoll = time.Minute
 	// The pause after a dequeue that failed doubles from the first to the last.
 	firstRepair, lastRepair = 200 * time.Millisecond, 5 * time.Second
+	// maxFetch bounds what is leased in one transaction of the queue.
+	maxFetch = 500
 	// maxUnsettled bounds results that the queue could not take yet, per permit.
 	maxUnsettled = 16
 )
@@ -133,7 +135,7 @@ func (l *lane) want() (n int, wait time.Duration, goOn bool) {
 		// limits of other lanes change with time
 		return 0, recently, true
 	}
-	return room, 0, true
+	return min(room, maxFetch), 0, true
 }
 
 // fetch leases up to n messages and lets them be delivered.

@@ -100,6 +100,20 @@ func TestStopTwiceAndSwapAfter(t *testing.T) {
 	})
 }
 
+// TestStopAtOnce is for a queue that has failed: nobody is waited for.
+func TestStopAtOnce(t *testing.T) {
+	bubble(t, func(r *rig) {
+		s := &server{takes: time.Hour}
+		r.settles.fail = 1 << 30
+		r.swap(4, s.target("t"))
+		r.put(3, "t")
+		pass(time.Second)
+		if took := r.stop(0); took > time.Second {
+			t.Errorf("the stop took %v", took)
+		}
+	})
+}
+
 // TestStopWithoutQueue ends although the queue takes nothing any more.
 func TestStopWithoutQueue(t *testing.T) {
 	bubble(t, func(r *rig) {

@@ -63,10 +63,10 @@ func (s *settler) rouse() {
 	}
 }
 
-// stop settles what is there and ends. What the queue doesn't take within a few
-// seconds is left to the end of its lease.
-func (s *settler) stop() {
-	timer := s.d.clock.NewTimer(lastSettle)
+// stop settles what is there and ends. What the queue doesn't take within the
+// time is left to the end of its lease.
+func (s *settler) stop(within time.Duration) {
+	timer := s.d.clock.NewTimer(within)
 	defer timer.Stop()
 	s.mu.Lock()
 	s.stopping = true
