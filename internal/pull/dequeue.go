@@ -73,6 +73,7 @@ func (e *Endpoint) dequeueRequest(req DequeueRequest) (queue.DequeueRequest, err
 	return queue.DequeueRequest{
 		Route: e.route, Target: queue.PullTarget,
 		Max: min(req.Batch, l.MaxBatch), TTL: ttl, Wait: min(wait, l.longestWait()),
+		MaxDeliveries: e.maxDeliveries,
 	}, nil
 }
 

@@ -25,6 +25,9 @@ type Route struct {
 	Path string
 	// Tokens, if not nil, replace the tokens of the whole API.
 	Tokens *auth.Tokens
+	// MaxDeliveries is how often a message is handed out before it becomes a
+	// dead letter; 0 is no bound.
+	MaxDeliveries int
 }
 
 // Settings are the part of a configuration that the service needs.
@@ -51,6 +54,8 @@ type Endpoint struct {
 	tokens   *auth.Tokens
 	snapshot *Snapshot
 	metrics  *routeMetrics
+	// maxDeliveries is that of the [Route].
+	maxDeliveries int
 }
 
 // Route returns the path of the route behind the endpoint.
@@ -80,6 +85,7 @@ func (s *Service) Snapshot(set Settings) *Snapshot {
 		}
 		snap.endpoints[r.Endpoint] = &Endpoint{
 			route: r.Path, tokens: tokens, snapshot: snap, metrics: s.metrics.route(r.Path),
+			maxDeliveries: r.MaxDeliveries,
 		}
 	}
 	return snap

@@ -18,11 +18,9 @@ func TestStrictRefuses(t *testing.T) {
 	opts := testOptions()
 	opts.AllowNotRunning = false
 	for _, line := range []string{
-		"queue_retention { max_age 1d }",
 		"observability { metrics off }", "observability { tracing off }", "secrets { secret a { runtime on } }",
 		"defaults { trend_signals { recent_surge_percent 9 } }",
 		"/b { queue { backend postgres } pull { path /b } }",
-		"/b { pull { path /b max_deliveries 3 } }",
 	} {
 		src := "pull_api { listen 127.0.0.1:9443 prefix /p auth token env:T }\n/a { pull { path /a } }\n" + line
 		if strings.Contains(line, "postgres") {

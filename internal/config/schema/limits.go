@@ -13,12 +13,12 @@ func queueLimitsBlock() *Block {
 
 func retentionRows() []*Directive {
 	age := func(block, def, help string) *Directive {
-		return &Directive{Name: "max_age", Args: []Arg{{Name: "DURATION", Kind: durationKind()}}, Default: def, Restart: true,
+		return &Directive{Name: "max_age", Args: []Arg{{Name: "DURATION", Kind: durationKind()}}, Default: def,
 			Field: block + ".max_age", Help: help, Example: "max_age 3d"}
 	}
 	count := func(block, name, def, help string) *Directive {
 		return &Directive{Name: name, Args: []Arg{{Name: "N", Kind: countKind()}}, Default: def,
-			Restart: true, Field: block + "." + name, Help: help, Example: name + " 5000"}
+			Field: block + "." + name, Help: help, Example: name + " 5000"}
 	}
 	block := func(name, help string, rows ...*Directive) *Directive {
 		return &Directive{Name: name, Form: Braces, Help: help,
@@ -28,7 +28,7 @@ func retentionRows() []*Directive {
 	return []*Directive{
 		block("queue_retention", "How long messages may wait.",
 			age("queue_retention", "7d", "Drops messages that have waited longer, since they came in, were due or were requeued; off to keep them."),
-			&Directive{Name: "prune_interval", Args: []Arg{{Name: "DURATION", Kind: durationKind()}}, Default: "5m", Restart: true,
+			&Directive{Name: "prune_interval", Args: []Arg{{Name: "DURATION", Kind: durationKind()}}, Default: "5m",
 				Field: "queue_retention.prune_interval",
 				Help:  "Time between two rounds of all retention; off only if none of the four is on.", Example: "prune_interval 90s"}),
 		block("delivered_retention", "How long delivered messages are kept.",
