@@ -54,7 +54,7 @@ func pullSettings(cfg *config.Config, values secrets) pull.Settings {
 		if r.Pull == nil {
 			continue
 		}
-		route := pull.Route{Endpoint: r.Pull.Path, Path: r.Path}
+		route := pull.Route{Endpoint: r.Pull.Path, Path: r.Path, MaxDeliveries: r.Pull.MaxDeliveries}
 		if len(r.Pull.Tokens) > 0 {
 			route.Tokens = auth.NewTokens(values.of(r.Pull.Tokens))
 		}
@@ -72,6 +72,7 @@ func (a *App) put(cfg *config.Config, p *parts) {
 	a.pull.Swap(a.pull.Snapshot(p.pull))
 	a.adminAPI.SetTokens(p.admin)
 	a.putDeliveries(p.push)
+	a.store.SetRetention(retention(cfg.Retention))
 	a.config = cfg
 	a.generation++
 	a.admin.SetConfig(cfg, a.generation)

@@ -22,11 +22,17 @@ import (
 // that use one, and its life cycle.
 type store interface {
 	ingress.Enqueuer
-	pull.Queue
-	dispatch.Queue
+	consumers
 	admin.Queue
 	observer
 	lifecycle
+}
+
+// consumers take messages: workers over the pull API, and deliveries.
+type consumers interface {
+	pull.Queue
+	dispatch.Queue
+	retainer
 }
 
 // observer is for health and metrics.
