@@ -35,12 +35,6 @@ type consumers interface {
 	retainer
 }
 
-// consumers take messages: workers over the pull API, and deliveries.
-type consumers interface {
-	pull.Queue
-	dispatch.Queue
-}
-
 // observer is for health and metrics.
 type observer interface {
 	Stats(ctx context.Context) (queue.Stats, error)
