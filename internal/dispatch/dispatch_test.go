@@ -159,7 +159,6 @@ type server struct {
 	calls   []string // the payloads, at the begin of each attempt
 	running int
 	most    int
-	stuck   bool // does not heed the context
 }
 
 func (s *server) Attempt(ctx context.Context, m *queue.Leased) deliver.Result {
@@ -168,7 +167,7 @@ func (s *server) Attempt(ctx context.Context, m *queue.Leased) deliver.Result {
 	call := len(s.calls)
 	s.running++
 	s.most = max(s.most, s.running)
-	takes := s.takes
+	takes, behave := s.takes, s.behave
 	s.mu.Unlock()
 	defer func() {
 		s.mu.Lock()
@@ -185,8 +184,8 @@ func (s *server) Attempt(ctx context.Context, m *queue.Leased) deliver.Result {
 		}
 	}
 	result := deliver.Result{Class: deliver.Done, Status: 200}
-	if s.behave != nil {
-		result = s.behave(m, call)
+	if behave != nil {
+		result = behave(m, call)
 	}
 	result.Latency = takes
 	return result
