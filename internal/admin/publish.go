@@ -25,13 +25,18 @@ const maxID = 256
 
 // Item is one message to publish, as the request has it.
 type Item struct {
-	ID, Route, Target         string
-	Application, EndpointName string
+	ID           string `json:"id"`
+	Route        string `json:"route,omitempty"`
+	Target       string `json:"target,omitempty"`
+	Application  string `json:"application,omitempty"`
+	EndpointName string `json:"endpoint_name,omitempty"`
 	// Payload is base64 of the standard alphabet with padding.
-	Payload        string
-	Headers, Trace map[string]string
+	Payload string            `json:"payload_b64,omitempty"`
+	Headers map[string]string `json:"headers,omitempty"`
+	Trace   map[string]string `json:"trace,omitempty"`
 	// ReceivedAt and NextRunAt are RFC 3339; empty is now.
-	ReceivedAt, NextRunAt string
+	ReceivedAt string `json:"received_at,omitempty"`
+	NextRunAt  string `json:"next_run_at,omitempty"`
 }
 
 // Publication asks for messages to be put into the queue: all of them or none.

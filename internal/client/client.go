@@ -123,15 +123,20 @@ func (c *Client) get(ctx context.Context, path string, into any) error {
 	return c.decode(body, into)
 }
 
-// maxAnswer bounds what is read of an answer, in bytes.
-const maxAnswer = 16 << 20
+// maxAnswer bounds what is read of an answer, in bytes. A list with payloads
+// may have 64 MiB of them, in base64.
+const maxAnswer = 128 << 20
 
 func (c *Client) call(ctx context.Context, method, path string) (int, []byte, error) {
 	req, err := http.NewRequestWithContext(ctx, method, c.base+path, http.NoBody)
 	if err != nil {
 		return 0, nil, err
 	}
-	if method != http.MethodGet {
+	return c.send(req)
+}
+
+func (c *Client) send(req *http.Request) (int, []byte, error) {
+	if req.Method != http.MethodGet {
 		req.Header.Set("Content-Type", "application/json")
 	}
 	if c.token != nil {
