@@ -9,11 +9,8 @@ import (
 	"hookaido/internal/queue"
 )
 
-const (
-	// rowid
-	sqlEnvelope = `SELECT envelope, NULL FROM body WHERE seq = ?`
-	sqlBody     = `SELECT envelope, payload FROM body WHERE seq = ?`
-)
+// rowid
+const sqlEnvelope = `SELECT seq, envelope FROM body WHERE seq = ?`
 
 // lookOp brings the tables up to the present, so that a reader finds all.
 type lookOp struct {
@@ -97,26 +94,35 @@ func (s *Store) look(ctx context.Context, r queue.ListRequest,
 
 // fill adds the large parts.
 func (r *reader) fill(list []queue.Message, parts queue.ListRequest) error {
-	sql := sqlEnvelope
-	if parts.Payload {
-		sql = sqlBody
+	at := make(map[int64]*queue.Message, len(list))
+	seqs := make([]int64, len(list))
+	for i := range list {
+		seqs[i] = int64(list[i].Place.Seq) //nolint:gosec // 40 bits
+		at[seqs[i]] = &list[i]
 	}
-	st, err := r.c.prepare(sql)
+	add := func(v []driver.Value) (err error) {
+		m := at[v[0].(int64)]
+		if parts.Payload {
+			m.Payload = v[2].([]byte)
+		}
+		if parts.Envelope {
+			if m.Envelope, err = queue.ParseEnvelope(v[1].([]byte)); err != nil {
+				return fmt.Errorf("read message %s: %w", m.ID, err)
+			}
+		}
+		return nil
+	}
+	if parts.Payload {
+		return r.bodies.eachKey(seqs, add)
+	}
+	st, err := r.c.prepare(sqlEnvelope)
 	if err != nil {
 		return err
 	}
 	defer r.c.drop(st)
-	for i := range list {
-		m := &list[i]
-		err := st.each(func(v []driver.Value) (err error) {
-			m.Payload, _ = v[1].([]byte)
-			if parts.Envelope {
-				m.Envelope, err = queue.ParseEnvelope(v[0].([]byte))
-			}
+	for _, seq := range seqs {
+		if err := st.each(add, seq); err != nil {
 			return err
-		}, int64(m.Place.Seq)) //nolint:gosec // 40 bits
-		if err != nil {
-			return fmt.Errorf("read message %s: %w", m.ID, err)
 		}
 	}
 	return nil

@@ -41,6 +41,16 @@ func TestPlans(t *testing.T) {
 		sqlTrimAttempts:     "SEARCH attempt USING INTEGER PRIMARY KEY (rowid=?)",
 		sqlLastAttempt:      "SEARCH attempt",
 
+		sqlDeliver: byKey, sqlCancel: byKey, sqlRestart: byKey, sqlMove: byKey, sqlStored: byKey,
+		sqlOverAge:                        "SEARCH message USING INDEX message_age (state=? AND since<?)",
+		sqlWaitedTooLong:                  "SEARCH message USING INDEX message_lane (lane=? AND received>? AND received<?)",
+		sqlOldAttempts:                    "SEARCH attempt USING COVERING INDEX attempt_at (at<?)",
+		sqlOverAttempts:                   "SEARCH attempt USING INTEGER PRIMARY KEY (rowid<?)",
+		lookSQL(fromLane, queue.Filter{}): "SEARCH message USING INDEX message_lane (lane=?)",
+		lookSQL(fromLane, queue.Filter{Before: start, After: &queue.Cursor{}}):     "SEARCH message USING INDEX message_lane (lane=? AND received<?)",
+		lookSQL(fromLane, queue.Filter{After: &queue.Cursor{}, OldestFirst: true}): "SEARCH message USING INDEX message_lane (lane=? AND received>?)",
+		lookSQL(fromEnded, queue.Filter{}):                                         "SEARCH message USING INDEX message_ended (lane=? AND state=?)",
+
 		attemptSQL(queue.AttemptFilter{}):                 "SCAN attempt USING INDEX attempt_at",
 		attemptSQL(queue.AttemptFilter{Before: before}):   "SEARCH attempt USING INDEX attempt_at (at<?)",
 		attemptSQL(queue.AttemptFilter{Route: "/a"}):      "SCAN attempt USING INDEX attempt_at",
@@ -60,6 +70,11 @@ func TestPlans(t *testing.T) {
 			t.Errorf("%s\nplan: %s\nwant: %s", sql, all, want)
 		}
 	}
+}
+
+func lookSQL(source string, f queue.Filter) string {
+	sql, _ := (&look{f: f, found: make([]stored, 1)}).query(source, nil)
+	return sql
 }
 
 func attemptSQL(f queue.AttemptFilter) string {
