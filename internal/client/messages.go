@@ -76,7 +76,7 @@ func (c *Client) Publish(ctx context.Context, audit admin.Audit, scope *admin.Sc
 		path = "/applications/" + url.PathEscape(scope.Application) + "/endpoints/" + url.PathEscape(scope.EndpointName) + path
 	}
 	var done admin.Published
-	err := c.change(ctx, path, audit, publishBody{items}, &done)
+	err := c.change(ctx, mutation{path, audit, publishBody{items}}, &done)
 	return done, err
 }
 
@@ -121,7 +121,7 @@ func (c *Client) operate(ctx context.Context, o admin.Operation, audit admin.Aud
 	if err != nil {
 		return done, err
 	}
-	err = c.change(ctx, path, audit, body, &done)
+	err = c.change(ctx, mutation{path, audit, body}, &done)
 	return done, err
 }
 
@@ -143,18 +143,24 @@ func pathOf(o admin.Operation) (string, error) {
 	return "", fmt.Errorf("the admin API has no operation %q", o)
 }
 
-// change asks for a change.
-func (c *Client) change(ctx context.Context, path string, audit admin.Audit, body, into any) error {
-	text, err := json.Marshal(body)
+// mutation is a request for a change.
+type mutation struct {
+	path  string
+	audit admin.Audit
+	body  any
+}
+
+func (c *Client) change(ctx context.Context, m mutation, into any) error {
+	text, err := json.Marshal(m.body)
 	if err != nil {
 		return fmt.Errorf("encode the request: %w", err)
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.base+path, bytes.NewReader(text))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.base+m.path, bytes.NewReader(text))
 	if err != nil {
 		return err
 	}
 	for name, value := range map[string]string{
-		"X-Hookaido-Audit-Reason": audit.Reason, "X-Hookaido-Audit-Actor": audit.Actor, "X-Request-ID": audit.RequestID,
+		"X-Hookaido-Audit-Reason": m.audit.Reason, "X-Hookaido-Audit-Actor": m.audit.Actor, "X-Request-ID": m.audit.RequestID,
 	} {
 		if value != "" {
 			req.Header.Set(name, value)
