@@ -79,6 +79,9 @@ func Run(ctx context.Context, opts Options) error {
 		return err
 	}
 	err = a.serve(ctx)
+	if err != nil {
+		tellJournal(err)
+	}
 	return errors.Join(err, a.stop(err))
 }
 
@@ -98,6 +101,7 @@ func (a *App) start(ctx context.Context) error {
 	}
 	a.logger = a.logs.runtime.Logger()
 	a.sayHello(cfg, warnings, warning, sockets.Ignored())
+	a.boundMemory()
 
 	ls := &listeners{sockets: sockets, logger: a.logger}
 	endpoints, err := ls.openAll(ctx, cfg, a.opts)
@@ -202,6 +206,7 @@ func (a *App) notify(err error) {
 // command line prints it, so the log, which may not exist yet, doesn't.
 func (a *App) tellFailure(err error) {
 	_ = a.notifier.Status(summary(err)) // nobody is left to tell
+	tellJournal(err)
 }
 
 func (a *App) sayHello(cfg *config.Config, warnings []string, more ...string) {

@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -256,7 +255,7 @@ func (ls *listeners) warnOfDifference(m *member) {
 	ls.logger.Warn("listen_differs_from_socket",
 		zap.String("name", m.name), zap.Strings("listen", missing), zap.Strings("sockets", m.addresses()),
 		zap.String("effect", "the socket unit decides"),
-		zap.String("remedy", fmt.Sprintf("systemctl edit hookaido-%s.socket, or change listen in the Hookaidofile", m.name)))
+		zap.String("remedy", restartSockets+", unless a drop-in of the socket unit wants it so"))
 }
 
 // served reports whether one of the listeners is on an address.

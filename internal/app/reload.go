@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"go.uber.org/zap"
@@ -91,6 +92,19 @@ func diagnostic(d syntax.Diagnostic) admin.Diagnostic {
 	}
 }
 
+// What makes a change take effect that a reload can't. hookaido-generator
+// writes the sockets anew at the daemon-reload, and hookaido.target has them
+// and the service.
+const (
+	restartService = "systemctl restart hookaido"
+	restartSockets = "systemctl daemon-reload; systemctl restart hookaido.target"
+)
+
+// movesSocket reports whether a directive decides which sockets systemd opens.
+func movesSocket(directive string) bool {
+	return strings.HasSuffix(directive, ".listen") || directive == "route.pull"
+}
+
 // needsRestart refuses a configuration that changes what is fixed at start,
 // naming each such line and the command to run.
 func (a *App) needsRestart(old, cfg *config.Config) error {
@@ -98,22 +112,21 @@ func (a *App) needsRestart(old, cfg *config.Config) error {
 	if len(changes) == 0 {
 		return nil
 	}
+	sockets := slices.ContainsFunc(changes, func(c compile.Change) bool { return a.inherited && movesSocket(c.Directive) })
+	command, hint := restartService, "hint: nothing was changed; take the file over with: "+restartService
+	if sockets {
+		command = restartSockets
+		hint = "hint: nothing was changed, and systemd holds the old sockets; take the file over with these two commands:\n" +
+			"hint:   systemctl daemon-reload\nhint:   systemctl restart hookaido.target"
+	}
 	refused := &admin.ReloadError{Code: admin.CodeRestartRequired, Diagnostics: []admin.Diagnostic{}}
 	var lines []string
-	sockets := false
 	for _, c := range changes {
 		message := c.Directive + " changes only with a restart"
 		lines = append(lines, fmt.Sprintf("%s: error: %s", c.Pos, message))
-		sockets = sockets || a.inherited && strings.HasSuffix(c.Directive, ".listen")
 		refused.Diagnostics = append(refused.Diagnostics, admin.Diagnostic{
-			File: c.Pos.File, Line: c.Pos.Line, Column: c.Pos.Column, Severity: "error", Message: message,
-			Hint: "systemctl restart hookaido",
+			File: c.Pos.File, Line: c.Pos.Line, Column: c.Pos.Column, Severity: "error", Message: message, Hint: command,
 		})
-	}
-	hint := "hint: nothing was changed; take the file over with: systemctl restart hookaido"
-	if sockets {
-		hint += "\nhint: addresses are those of the socket units; change them with: systemctl edit hookaido-ingress.socket" +
-			" (or -pull, -admin), then: systemctl stop hookaido-ingress.socket; systemctl restart hookaido"
 	}
 	refused.Detail = strings.Join(append(lines, hint), "\n")
 	return refused

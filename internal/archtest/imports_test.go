@@ -10,7 +10,8 @@ import (
 // ours that it may import. What is absent is forbidden; the list reads from
 // the top of the program to the bottom and dependencies only point down.
 var mayImport = map[string][]string{
-	"cmd/hookaido": {"cli"},
+	"cmd/hookaido":           {"cli"},
+	"cmd/hookaido-generator": {"config", "config/compile", "config/syntax", "systemd"},
 
 	"cli": {"app", "client", "admin", "config", "config/compile", "config/schema", "config/syntax", "observe", "systemd", "clock", "secret"},
 	"app": {

@@ -66,7 +66,7 @@ func (p *program) root() *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{cmd, err}
 	})
-	root.AddCommand(p.runCommand(), p.configCommand(), p.reloadCommand(), p.statusCommand(), p.versionCommand())
+	root.AddCommand(p.runCommand(), p.configCommand(), p.reloadCommand(), p.statusCommand(), p.secretCommand(), p.versionCommand())
 	return root
 }
 

@@ -79,10 +79,14 @@ func appendEntry(b []byte, e zapcore.Entry, fields []zapcore.Field) []byte {
 	if e.LoggerName != "" {
 		b = appendField(b, "HOOKAIDO_LOGGER", e.LoggerName, maxShort)
 	}
+	id := catalogID(e.Message, pairs)
 	for _, f := range fields {
 		if f.Key == catalogKey && f.Type == zapcore.SkipType {
-			b = appendField(b, "MESSAGE_ID", f.String, maxShort)
+			id = f.String
 		}
+	}
+	if id != "" {
+		b = appendField(b, "MESSAGE_ID", id, maxShort)
 	}
 	for _, p := range pairs {
 		b = append(appendFieldName(b, p.name), '=')
