@@ -57,6 +57,22 @@ func deadReason(r deliver.Reason) string {
 
 // tell logs an attempt.
 func (d *Dispatcher) tell(target string, c *queue.Conclusion, r *deliver.Result) {
+	level, message := zap.InfoLevel, "delivery_ok"
+	switch c.Attempt.Outcome {
+	case queue.OutcomeRetry:
+		message = "delivery_retry"
+	case queue.OutcomeDead:
+		level, message = zap.WarnLevel, "delivery_dead"
+	}
+	if line := d.logger.Check(level, message); line != nil {
+		line.Write(attemptFields(target, c, r)...)
+	}
+	if r.Output != "" {
+		d.logger.Debug("exec_stderr", zap.String("command", target), zap.String("event_id", c.Attempt.MessageID), zap.String("stderr", r.Output))
+	}
+}
+
+func attemptFields(target string, c *queue.Conclusion, r *deliver.Result) []zap.Field {
 	a := c.Attempt
 	fields := []zap.Field{
 		zap.String("route", a.Route), zap.String("target", target), zap.Int("attempt", a.Number), zap.String("event_id", a.MessageID),
@@ -67,18 +83,14 @@ func (d *Dispatcher) tell(target string, c *queue.Conclusion, r *deliver.Result)
 	if r.Cause != nil {
 		fields = append(fields, zap.String("cause", string(r.Reason)), observe.Err(r.Cause))
 	}
+	if r.RetryAfter > 0 {
+		fields = append(fields, zap.Duration("retry_after", r.RetryAfter))
+	}
 	switch a.Outcome {
-	case queue.OutcomeAcked:
-		d.logger.Info("delivery_ok", fields...)
 	case queue.OutcomeRetry:
-		if r.RetryAfter > 0 {
-			fields = append(fields, zap.Duration("retry_after", r.RetryAfter))
-		}
-		d.logger.Info("delivery_retry", append(fields, zap.Duration("delay", c.Delay))...)
-	default:
-		d.logger.Warn("delivery_dead", append(fields, zap.String("reason", c.Reason))...)
+		fields = append(fields, zap.Duration("delay", c.Delay))
+	case queue.OutcomeDead:
+		fields = append(fields, zap.String("reason", c.Reason))
 	}
-	if r.Output != "" {
-		d.logger.Debug("exec_stderr", zap.String("command", target), zap.String("event_id", a.MessageID), zap.String("stderr", r.Output))
-	}
+	return fields
 }
