@@ -212,6 +212,7 @@ func TestChangeByIDs(t *testing.T) {
 		d.call("/in/nack", `{"lease_id":"`+it.LeaseID+`","dead":true}`)
 	}
 	d.change(t, "/messages/cancel", `{"ids":["a"]}`, `{"canceled":1`+audit)
+	d.change(t, "/dlq/requeue", `{"ids":["a"]}`, `{"requeued":0`+audit)
 	d.change(t, "/dlq/delete", `{"ids":["a","b"]}`, `{"deleted":1`+audit) // a is no dead letter any more
 	d.change(t, "/messages/requeue", `{"ids":["a","b","c"]}`, `{"requeued":2`+audit)
 	if got := d.ids("/messages"); got != "c:queued a:queued" {
