@@ -36,7 +36,8 @@ func (p *program) secretSetCommand() *cobra.Command {
 			"keeps it under NAME in place of an older one. Where systemd-creds is there, of\n" +
 			"systemd 250 or later, it is encrypted into /etc/credstore.encrypted, so that only\n" +
 			"this machine can read it; a plain file of the same name is removed. Elsewhere,\n" +
-			"and with --plain, it goes into /etc/hookaido/secrets, for root alone.\n\n" +
+			"and with --plain, it goes into /etc/hookaido/secrets, for root alone. A secret\n" +
+			"that is kept already is left alone, unless --with-key is given.\n\n" +
 			"The service gets it when the Hookaidofile names credential:NAME, after\n" +
 			"systemctl daemon-reload and systemctl restart hookaido.",
 		Example: "  hookaido secret set stripe-webhook\n" +
@@ -68,9 +69,13 @@ func (p *program) secretSetCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			path, err := keeper.keep(cmd.Context(), name, value)
+			path, changed, err := keeper.keep(cmd.Context(), name, value)
 			if err != nil {
 				return err
+			}
+			if !changed {
+				fmt.Fprintf(p.Stdout, "unchanged in %s\n", path)
+				return nil
 			}
 			how := "encrypted"
 			if keeper.creds == "" {

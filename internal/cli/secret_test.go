@@ -48,19 +48,32 @@ func TestKeepSecret(t *testing.T) {
 		}
 	}
 	keep := func(value string) error {
-		_, err := k.keep(t.Context(), "a", []byte(value))
+		_, changed, err := k.keep(t.Context(), "a", []byte(value))
+		if err == nil && !changed {
+			t.Errorf("%q counts as kept already", value)
+		}
 		return err
+	}
+	same := func(value string) {
+		t.Helper()
+		if _, changed, err := k.keep(t.Context(), "a", []byte(value)); changed || err != nil {
+			t.Errorf("%q: changed %v, %v", value, changed, err)
+		}
 	}
 	if err := keep("one\n"); err != nil {
 		t.Fatal(err)
 	}
 	check("plain", "one\n", "none")
+	same("one\n")
 
 	k.creds, k.key = fakeCreds(t, `echo "$@"; tr a-z A-Z`), "host"
 	if err := keep("two"); err != nil {
 		t.Fatal(err)
 	}
 	check("encrypted", "none", "encrypt --name=a --with-key=host - -\nTWO")
+
+	k.creds, k.key = fakeCreds(t, `[ "$1" = decrypt ] && printf %s "$2 $3"`), ""
+	same("--name=a " + store.EncryptedPath("a"))
 
 	k.creds = fakeCreds(t, "cat >/dev/null; echo no key >&2; exit 3")
 	if err := keep("three"); err == nil || !strings.Contains(err.Error(), "no key") || strings.Contains(err.Error(), "three") {

@@ -64,31 +64,59 @@ type secretKeeper struct {
 }
 
 // keep writes the secret of a name, in place of what was there, and returns
-// the file. No moment has half a secret, or none, or a plain one on disk that
-// is to be encrypted.
-func (k secretKeeper) keep(ctx context.Context, name string, value []byte) (string, error) {
-	path, other := k.store.PlainPath(name), k.store.EncryptedPath(name)
+// the file. It is left alone, as not changed, if it holds that secret already
+// and no choice of a key asks for another form. No moment has half a secret, or
+// none, or a plain one on disk that is to be encrypted.
+func (k secretKeeper) keep(ctx context.Context, name string, value []byte) (path string, changed bool, err error) {
+	path, other := k.paths(name)
+	if _, err := os.Lstat(other); errors.Is(err, fs.ErrNotExist) && k.key == "" && k.holds(ctx, name, value) {
+		return path, false, nil
+	}
+	return path, true, k.replace(ctx, name, value)
+}
+
+// holds reports whether the secret of a name is known to be value.
+func (k secretKeeper) holds(ctx context.Context, name string, value []byte) bool {
+	var have []byte
+	var err error
+	if k.creds == "" {
+		have, err = os.ReadFile(k.store.PlainPath(name))
+	} else {
+		path := k.store.EncryptedPath(name)
+		have, err = exec.CommandContext(ctx, k.creds, "decrypt", "--name="+name, path, "-").Output() //nolint:gosec // as encrypt
+	}
+	return err == nil && bytes.Equal(have, value)
+}
+
+// paths returns where a secret is to be kept, and where it must not be.
+func (k secretKeeper) paths(name string) (path, other string) {
+	path, other = k.store.PlainPath(name), k.store.EncryptedPath(name)
 	if k.creds != "" {
 		path, other = other, path
 	}
+	return path, other
+}
+
+func (k secretKeeper) replace(ctx context.Context, name string, value []byte) error {
+	path, other := k.paths(name)
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return "", fmt.Errorf("make the folder of the secret: %w; run it as root", err)
+		return fmt.Errorf("make the folder of the secret: %w; run it as root", err)
 	}
 	if k.creds != "" {
 		var err error
 		if value, err = k.encrypt(ctx, name, value); err != nil {
-			return "", err
+			return err
 		}
 	}
 	if err := putSecret(path, value); err != nil {
-		return "", err
+		return err
 	}
 	// The encrypted file comes first for the service, so a change to plain
 	// must not leave the old one there.
 	if err := os.Remove(other); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return "", fmt.Errorf("remove the older secret of that name: %w", err)
+		return fmt.Errorf("remove the older secret of that name: %w", err)
 	}
-	return path, nil
+	return nil
 }
 
 func (k secretKeeper) encrypt(ctx context.Context, name string, value []byte) ([]byte, error) {

@@ -86,7 +86,8 @@ func (r Resolver) fromCredential(ref Ref) (Value, []string, error) {
 	}
 	v, remarks, err := readFile(ref, filepath.Join(r.CredentialsDir, ref.Name))
 	if errors.Is(err, fs.ErrNotExist) {
-		return Value{}, nil, fmt.Errorf("%s: the unit passes no such credential; add LoadCredential=%s:PATH to it", ref, ref.Name)
+		return Value{}, nil, fmt.Errorf("%s: the unit passes no such credential; keep it with: hookaido secret set %s, "+
+			"then run: systemctl daemon-reload; systemctl restart hookaido", ref, ref.Name)
 	}
 	return v, remarks, err
 }

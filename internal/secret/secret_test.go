@@ -113,7 +113,7 @@ func TestResolve(t *testing.T) {
 		{"file:/dev/zero", "", "not a regular file"},
 		{"file:" + write("big", strings.Repeat("x", maxFile+1)), "", "larger than"},
 		{"credential:token", "from-credential", ""},
-		{"credential:other", "", "LoadCredential=other"},
+		{"credential:other", "", "hookaido secret set other"},
 	}
 	for _, test := range tests {
 		ref, err := ParseRef(test.ref)
