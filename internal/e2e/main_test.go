@@ -28,8 +28,8 @@ func buildAndRun(m *testing.M) (int, error) {
 	if os.Getenv(ceilingAddress) != "" {
 		return m.Run(), nil // it serves a benchmark, see TestCeilingServer
 	}
-	if os.Getenv(callerSocket) != "" {
-		return m.Run(), nil // it is another user, see TestSocketCaller
+	if socket := os.Getenv(callerSocket); socket != "" {
+		return 0, callSocket(socket) // it is another user, see TestSocketUsers
 	}
 	dir, err := os.MkdirTemp("", "hookaido-e2e")
 	if err != nil {
