@@ -32,8 +32,8 @@ type Message struct {
 	// LeaseUntil is the end of the lease of a leased message.
 	LeaseUntil time.Time
 	// Since is when the present life of the message began: when it was
-	// requeued, resumed, canceled, delivered or died, or for when it was put off
-	// when it came in. Otherwise it is ReceivedAt. Retention counts from here.
+	// requeued, resumed, canceled, delivered or died; until then it is what
+	// [NewMessage.AgeFrom] says. Retention counts from here.
 	Since time.Time
 	// Reason is why the message is dead.
 	Reason string
@@ -57,6 +57,23 @@ func (m *Message) NextRunAt() time.Time {
 	default:
 		return m.Since
 	}
+}
+
+// longAgo is from when on a message that comes in counts as old.
+const longAgo = time.Minute
+
+// AgeFrom returns from when the age of a message counts that is stored now: from
+// when it was received; from now if that was long ago, because a publisher who
+// replays an old message wants it delivered; from its due time if it is put off.
+func (m *NewMessage) AgeFrom(now time.Time) time.Time {
+	at := m.ReceivedAt
+	if now.Sub(at) > longAgo {
+		at = now
+	}
+	if m.Due.After(at) {
+		at = m.Due
+	}
+	return at
 }
 
 // Cursor is the place of a message in the order of lists: by ReceivedAt, then

@@ -92,3 +92,20 @@ func TestNextRunAt(t *testing.T) {
 		}
 	}
 }
+
+func TestAgeFrom(t *testing.T) {
+	now := time.Unix(1764000000, 0)
+	for name, test := range map[string]struct{ received, due, want time.Duration }{
+		"just received": {0, 0, 0}, "a slow request": {-time.Minute, 0, -time.Minute}, "a replay": {-time.Minute - 1, 0, 0},
+		"put off": {0, time.Hour, time.Hour}, "a replay, put off": {-time.Hour, time.Minute, time.Minute},
+		"due before it came": {0, -time.Hour, 0}, "received in times to come": {time.Hour, 0, time.Hour},
+	} {
+		m := queue.NewMessage{ReceivedAt: now.Add(test.received)}
+		if test.due != 0 {
+			m.Due = now.Add(test.due)
+		}
+		if got := m.AgeFrom(now).Sub(now); got != test.want {
+			t.Errorf("%s: %v from now, want %v", name, got, test.want)
+		}
+	}
+}

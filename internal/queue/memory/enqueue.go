@@ -32,7 +32,7 @@ func (s *Store) Enqueue(ctx context.Context, b queue.Batch) ([]string, error) {
 	}
 	ids := make([]string, len(b.Messages))
 	for i := range b.Messages {
-		ids[i] = s.insert(&b.Messages[i])
+		ids[i] = s.insert(&b.Messages[i], now)
 	}
 	for _, c := range b.Claims {
 		s.bytes += int64(s.claims.add(c, wall)) * claimCost
@@ -113,7 +113,7 @@ func (s *Store) oldest(n int) []*item {
 	return victims
 }
 
-func (s *Store) insert(m *queue.NewMessage) string {
+func (s *Store) insert(m *queue.NewMessage, now int64) string {
 	s.lastSeq++
 	it := &item{
 		seq: s.lastSeq, id: m.ID, lane: s.route(m.Route).lane(m.Target), cost: cost(m),
@@ -128,9 +128,7 @@ func (s *Store) insert(m *queue.NewMessage) string {
 	if due.IsZero() {
 		due = m.ReceivedAt
 	}
-	if due.After(it.receivedAt) {
-		it.since = due.UTC().Round(0)
-	}
+	it.since = m.AgeFrom(s.time.wall(now)).UTC().Round(0)
 	s.items[it.seq] = it
 	s.bytes += it.cost
 	s.enqueue(it, s.time.at(due))

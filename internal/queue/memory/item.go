@@ -22,7 +22,7 @@ type item struct {
 	until      int64 // the end of the lease
 	salt       uint32
 	reason     string
-	since      time.Time // when its present life began; zero is receivedAt
+	since      time.Time // when its present life began
 	cost       int64
 	receivedAt time.Time
 	envelope   queue.Envelope

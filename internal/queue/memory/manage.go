@@ -3,7 +3,6 @@ package memory
 import (
 	"context"
 	"slices"
-	"time"
 
 	"hookaido/internal/queue"
 )
@@ -160,18 +159,10 @@ func (s *Store) named(ids []string) []*item {
 
 func (it *item) place() queue.Cursor { return queue.Cursor{ReceivedAt: it.receivedAt, Seq: it.seq} }
 
-// age returns when the present life of it began.
-func (it *item) age() time.Time {
-	if it.since.IsZero() {
-		return it.receivedAt
-	}
-	return it.since
-}
-
 func (s *Store) message(it *item) queue.Message {
 	m := queue.Message{
 		ID: it.id, Route: it.lane.route.name, Target: it.lane.target, State: it.state,
-		ReceivedAt: it.receivedAt, Attempt: it.attempt, Since: it.age(), Reason: it.reason,
+		ReceivedAt: it.receivedAt, Attempt: it.attempt, Since: it.since, Reason: it.reason,
 		Size: len(it.payload), Place: it.place(),
 	}
 	switch it.state {

@@ -26,7 +26,7 @@ func (s *Store) prune(now int64) {
 	var dead []*item
 	for _, it := range s.items {
 		age := r.Age(it.state)
-		if age > 0 && !it.age().Add(age).After(wall) {
+		if age > 0 && !it.since.Add(age).After(wall) {
 			s.takeOut(it)
 			s.forget(it)
 		} else if it.state == queue.StateDead {
@@ -34,7 +34,7 @@ func (s *Store) prune(now int64) {
 		}
 	}
 	if r.DeadDepth > 0 && len(dead) > r.DeadDepth {
-		slices.SortFunc(dead, func(a, b *item) int { return cmp.Or(a.age().Compare(b.age()), cmp.Compare(a.seq, b.seq)) })
+		slices.SortFunc(dead, func(a, b *item) int { return cmp.Or(a.since.Compare(b.since), cmp.Compare(a.seq, b.seq)) })
 		for _, it := range dead[:len(dead)-r.DeadDepth] {
 			s.takeOut(it)
 			s.forget(it)

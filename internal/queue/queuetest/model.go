@@ -93,10 +93,7 @@ func (m *model) enqueue(b queue.Batch, ids []string) {
 	})
 	for i, msg := range b.Messages {
 		msg.ID = ids[i]
-		kept := &modelMessage{NewMessage: msg, due: cmp.Or(msg.Due, msg.ReceivedAt), since: msg.ReceivedAt, arrived: m.arrivals}
-		if kept.due.After(kept.since) {
-			kept.since = kept.due
-		}
+		kept := &modelMessage{NewMessage: msg, due: cmp.Or(msg.Due, msg.ReceivedAt), since: msg.AgeFrom(msg.ReceivedAt), arrived: m.arrivals}
 		m.arrivals++
 		m.messages = append(m.messages, kept)
 	}

@@ -20,6 +20,7 @@ func retentionCases() []contractCase {
 		{name: "each state has its age", run: eachStateHasItsAge},
 		{name: "a requeue has a fresh age", run: requeueHasFreshAge},
 		{name: "dead letters age from their death", run: deadAgeFromDeath},
+		{name: "what was received long ago ages from when it was stored", run: replayAges},
 		{name: "what was put off when it came in ages from its due time", run: putOffAges},
 		{name: "C61: a message is not kept by being given back", run: nacksKeepNothing},
 		{name: "what is leased stays", run: leasedStays},
@@ -70,6 +71,19 @@ func putOffAges(r *rig) {
 	r.nack(r.lease(time.Minute).LeaseID, 0)
 	r.pass(7*day - time.Hour)
 	r.wantCounts(counts{Queued: 1})
+	r.pass(time.Hour)
+	r.wantCounts(counts{})
+}
+
+func replayAges(r *rig) {
+	r.retain(yearly())
+	m := r.message(routeA, "1")
+	m.ReceivedAt = start().Add(-300 * day)
+	id := r.enqueue(m)[0]
+	r.pass(7*day - time.Hour)
+	if got := r.get(id); !got.Since.Equal(start()) {
+		r.Errorf("it is so since %v", got.Since)
+	}
 	r.pass(time.Hour)
 	r.wantCounts(counts{})
 }

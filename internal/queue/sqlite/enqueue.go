@@ -22,6 +22,7 @@ const (
 // row is a message on its way into the tables.
 type row struct {
 	seq, lane, due, received int64
+	since                    driver.Value // null for received
 	chosen                   string
 	envelope, payload        []byte
 }
@@ -175,6 +176,9 @@ func (w *writer) add(m *queue.NewMessage, envelope []byte) error {
 	if r.due = r.received; !m.Due.IsZero() {
 		r.due = queue.Nanos(m.Due)
 	}
+	if from := m.AgeFrom(wallTime(w.now)); !from.Equal(m.ReceivedAt) {
+		r.since = queue.Nanos(from)
+	}
 	if r.payload == nil {
 		r.payload = []byte{}
 	}
@@ -258,7 +262,7 @@ func (w *writer) insertOdd(r *row) error {
 	if err := w.file(); err != nil {
 		return err
 	}
-	return w.sql.insertChosen.run(r.seq, r.lane, r.due, r.received, int64(len(r.payload)), since(r.due, r.received), r.chosen)
+	return w.sql.insertChosen.run(r.seq, r.lane, r.due, r.received, int64(len(r.payload)), r.since, r.chosen)
 }
 
 // dropOldest deletes the n queued messages that came in first.

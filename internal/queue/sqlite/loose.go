@@ -12,15 +12,9 @@ const looseMax = 64
 // The body has all that is needed for that: after a crash, Open files what was
 // loose. Messages are filed in the order of their keys, so that those which are
 // loose come after all that are filed.
-type looseRow struct{ seq, lane, due, received, size int64 }
-
-// since returns from when the age of a message counts that came in: from when it
-// is due, if it was put off.
-func since(due, received int64) driver.Value {
-	if due > received {
-		return due
-	}
-	return nil
+type looseRow struct {
+	seq, lane, due, received, size int64
+	since                          driver.Value // null for received
 }
 
 // sqlFileRest files what was loose when the database was left. The rows that
@@ -37,7 +31,7 @@ func (w *writer) loosen(rows []row) {
 	}
 	for i := range rows {
 		r := &rows[i]
-		w.loose = append(w.loose, looseRow{r.seq, r.lane, r.due, r.received, int64(len(r.payload))})
+		w.loose = append(w.loose, looseRow{r.seq, r.lane, r.due, r.received, int64(len(r.payload)), r.since})
 	}
 }
 
@@ -54,7 +48,7 @@ func (w *writer) file() error {
 		for i := range size {
 			r := &w.loose[from+i]
 			a[6*i].Value, a[6*i+1].Value, a[6*i+2].Value = r.seq, r.lane, r.due
-			a[6*i+3].Value, a[6*i+4].Value, a[6*i+5].Value = r.received, r.size, since(r.due, r.received)
+			a[6*i+3].Value, a[6*i+4].Value, a[6*i+5].Value = r.received, r.size, r.since
 		}
 		return st.step()
 	})

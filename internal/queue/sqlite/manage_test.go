@@ -84,3 +84,42 @@ func TestAttemptsStayBounded(t *testing.T) {
 	m.Advance(8 * 24 * time.Hour)
 	eventually(t, 10*time.Second, "the history ages", func() bool { return rows() == 0 })
 }
+
+// What somebody touched between the look of a reader and the turn of the writer
+// is not dropped for its age.
+func TestPruneLooksAgain(t *testing.T) {
+	m := clock.NewManual(start)
+	s := open(t, Options{Clock: m, Path: filepath.Join(t.TempDir(), "q", "queue.db")})
+	ids := enqueue(t, s, message("/a", "requeued"), message("/a", "leased"), message("/a", "canceled"), message("/a", "untouched"))
+	m.Advance(time.Hour)
+	var rows []stored
+	until := queue.Nanos(m.Now())
+	_, err := s.List(t.Context(), queue.ListRequest{Filter: queue.Filter{Limit: 1}}) // files the messages
+	must(t, err)
+	must(t, s.read(t.Context(), func(r *reader) (err error) {
+		rows, err = findNamed(r.c, s.tag, ids)
+		return err
+	}))
+	m.Advance(time.Second)
+	change := func(c queue.Change, id string) {
+		got, err := s.Change(t.Context(), queue.ChangeRequest{Change: c, IDs: []string{id}})
+		if err != nil || got.Changed != 1 {
+			t.Fatalf("change %d: %+v, %v", c, got, err)
+		}
+	}
+	change(queue.Cancel, ids[0])
+	got, err := s.Dequeue(t.Context(), queue.DequeueRequest{Route: "/a", Max: 1, TTL: time.Hour})
+	if err != nil || len(got) != 1 || got[0].ID != ids[1] {
+		t.Fatalf("dequeued %+v, %v", got, err)
+	}
+	change(queue.Requeue, ids[0])
+	change(queue.Cancel, ids[2])
+	p := &pruneRound{s, &queue.Retention{}, map[queue.State]int{}}
+	must(t, p.dropStillQueued(rows, until))
+	left, err := s.Get(t.Context(), ids)
+	must(t, err)
+	if len(rows) != 4 || len(left) != 3 || p.dropped[queue.StateQueued] != 1 {
+		t.Errorf("%d of %d are left, %v dropped", len(left), len(rows), p.dropped)
+	}
+	checkCounters(t, s)
+}
