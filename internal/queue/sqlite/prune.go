@@ -189,14 +189,21 @@ func (p *pruneRound) dropStillQueued(rows []stored, until int64) error {
 		if err := w.open(); err != nil {
 			return 0, err
 		}
+		st, err := w.c.prepare(sqlStored)
+		if err != nil {
+			return 0, err
+		}
+		defer w.c.drop(st)
 		var old []stored
 		for i := range rows {
-			now, err := readRows(w.c, sqlStored, rows[i].seq)
+			err := st.each(func(v []driver.Value) error {
+				if r := readStored(v); r.state == queue.StateQueued && r.since <= until {
+					old = append(old, r)
+				}
+				return nil
+			}, rows[i].seq)
 			if err != nil {
 				return 0, err
-			}
-			if len(now) == 1 && now[0].state == queue.StateQueued && now[0].since <= until {
-				old = append(old, now[0])
 			}
 		}
 		p.dropped[queue.StateQueued] += len(old)
