@@ -72,6 +72,9 @@ func (s *Store) pruneRound(keep *queue.Retention) {
 	p := &pruneRound{s, keep, map[queue.State]int{}}
 	err := p.run()
 	for state, n := range p.dropped {
+		if n == 0 {
+			continue
+		}
 		s.log.Info("dropped messages that were kept long enough", zap.Stringer("state", state), zap.Int("messages", n))
 	}
 	if err != nil && !errors.Is(err, queue.ErrClosed) && s.Err() == nil {
@@ -82,32 +85,34 @@ func (s *Store) pruneRound(keep *queue.Retention) {
 func (p *pruneRound) run() error {
 	for _, state := range []queue.State{queue.StateDelivered, queue.StateDead, queue.StateCanceled} {
 		age := p.keep.Age(state)
-		err := p.repeat(age > 0, func(w *writer) (int, error) {
-			return p.dropEnded(w, state, queue.Later(w.now, -age), pruneBatch)
+		n, err := p.repeat(age > 0, func(w *writer) (int, error) {
+			return w.dropEnded(state, queue.Later(w.now, -age), pruneBatch)
 		})
-		if err != nil {
+		if p.dropped[state] += n; err != nil {
 			return err
 		}
 	}
-	err := p.repeat(p.keep.DeadDepth > 0, func(w *writer) (int, error) {
+	n, err := p.repeat(p.keep.DeadDepth > 0, func(w *writer) (int, error) {
 		over := w.lanes.total[queue.StateDead] - int64(p.keep.DeadDepth)
-		return p.dropEnded(w, queue.StateDead, never, min(over, pruneBatch))
+		return w.dropEnded(queue.StateDead, never, min(over, pruneBatch))
 	})
+	p.dropped[queue.StateDead] += n
 	if err == nil && p.keep.Queued > 0 {
 		err = p.dropQueued()
 	}
 	if err != nil {
 		return err
 	}
-	err = p.repeat(p.keep.AttemptAge > 0, func(w *writer) (int, error) {
+	_, err = p.repeat(p.keep.AttemptAge > 0, func(w *writer) (int, error) {
 		return w.dropAttempts(sqlOldAttempts, queue.Later(w.now, -p.keep.AttemptAge))
 	})
 	if err != nil {
 		return err
 	}
-	return p.repeat(p.keep.AttemptRows > 0, func(w *writer) (int, error) {
+	_, err = p.repeat(p.keep.AttemptRows > 0, func(w *writer) (int, error) {
 		return w.dropAttempts(sqlOverAttempts, w.lastAttempt-int64(p.keep.AttemptRows))
 	})
+	return err
 }
 
 // pruneOp is one step of a round.
@@ -122,20 +127,22 @@ func (o *pruneOp) apply(w *writer) (err error) {
 	return err
 }
 
-// repeat does a step as an operation until it finds less than it may take.
-func (p *pruneRound) repeat(wanted bool, step func(w *writer) (int, error)) error {
+// repeat does a step as an operation until it finds less than it may take, and
+// returns how much was dropped.
+func (p *pruneRound) repeat(wanted bool, step func(w *writer) (int, error)) (n int, err error) {
 	for wanted {
 		o := &pruneOp{call: newCall(pruneBatch*rowWeight, false), step: step}
 		if err := p.s.do(p.s.ctx, o); err != nil {
-			return err
+			return n, err
 		}
+		n += o.n
 		wanted = o.n == pruneBatch
 	}
-	return nil
+	return n, nil
 }
 
 // dropEnded drops the first messages of a state that are in it since until.
-func (p *pruneRound) dropEnded(w *writer, state queue.State, until, limit int64) (int, error) {
+func (w *writer) dropEnded(state queue.State, until, limit int64) (int, error) {
 	if limit <= 0 || w.lanes.total[state] == 0 {
 		return 0, nil
 	}
@@ -146,7 +153,6 @@ func (p *pruneRound) dropEnded(w *writer, state queue.State, until, limit int64)
 	if err := w.open(); err != nil {
 		return 0, err
 	}
-	p.dropped[state] += len(rows)
 	return len(rows), w.drop(rows)
 }
 
@@ -185,7 +191,7 @@ func (p *pruneRound) dropQueued() error {
 
 // dropStillQueued drops those of rows that nobody has touched meanwhile.
 func (p *pruneRound) dropStillQueued(rows []stored, until int64) error {
-	return p.repeat(len(rows) > 0, func(w *writer) (int, error) {
+	n, err := p.repeat(len(rows) > 0, func(w *writer) (int, error) {
 		if err := w.open(); err != nil {
 			return 0, err
 		}
@@ -206,9 +212,10 @@ func (p *pruneRound) dropStillQueued(rows []stored, until int64) error {
 				return 0, err
 			}
 		}
-		p.dropped[queue.StateQueued] += len(old)
-		return 0, w.drop(old) // once is enough
+		return len(old), w.drop(old)
 	})
+	p.dropped[queue.StateQueued] += n
+	return err
 }
 
 // dropAttempts runs a statement that deletes up to a bound, in steps.
