@@ -49,47 +49,48 @@ func (p *program) secretSetCommand() *cobra.Command {
 			}
 			return nil
 		},
-		RunE: func(cmd *cobra.Command, args []string) error {
-			name := args[0]
-			if err := checkSecretName(name); err != nil {
-				return usageError{cmd, err}
-			}
-			if plain && key != "" {
-				return usageError{cmd, errors.New("--plain and --with-key exclude each other")}
-			}
-			keeper := secretKeeper{store: systemd.SystemCredstore(), key: key}
-			program, version := findCreds(cmd.Context())
-			if !plain && program == "" && key != "" {
-				return errors.New("--with-key needs systemd-creds of systemd 250 or later, which isn't here")
-			}
-			if !plain {
-				keeper.creds = program
-			}
-			value, err := readSecret(p.Stderr, name)
-			if err != nil {
-				return err
-			}
-			path, changed, err := keeper.keep(cmd.Context(), name, value)
-			if err != nil {
-				return err
-			}
-			if !changed {
-				fmt.Fprintf(p.Stdout, "unchanged in %s\n", path)
-				return nil
-			}
-			how := "encrypted"
-			if keeper.creds == "" {
-				how = "not encrypted: " + whyPlain(plain, version)
-			}
-			fmt.Fprintf(p.Stdout, "kept in %s, %s\n", path, how)
-			fmt.Fprintf(p.Stdout, "the Hookaidofile names it credential:%s; the service gets it with:\n"+
-				"  systemctl daemon-reload\n  systemctl restart hookaido\n", name)
-			return nil
-		},
+		RunE: func(cmd *cobra.Command, args []string) error { return p.setSecret(cmd, args[0], plain, key) },
 	}
 	cmd.Flags().BoolVar(&plain, "plain", false, "keep it in /etc/hookaido/secrets without encryption")
 	cmd.Flags().StringVar(&key, "with-key", "", "what encrypts: host, tpm2, host+tpm2 or auto, as in systemd-creds(1)")
 	return cmd
+}
+
+func (p *program) setSecret(cmd *cobra.Command, name string, plain bool, key string) error {
+	if err := checkSecretName(name); err != nil {
+		return usageError{cmd, err}
+	}
+	if plain && key != "" {
+		return usageError{cmd, errors.New("--plain and --with-key exclude each other")}
+	}
+	keeper := secretKeeper{store: systemd.SystemCredstore(), key: key}
+	program, version := findCreds(cmd.Context())
+	if !plain && program == "" && key != "" {
+		return errors.New("--with-key needs systemd-creds of systemd 250 or later, which isn't here")
+	}
+	if !plain {
+		keeper.creds = program
+	}
+	value, err := readSecret(p.Stderr, name)
+	if err != nil {
+		return err
+	}
+	path, changed, err := keeper.keep(cmd.Context(), name, value)
+	if err != nil {
+		return err
+	}
+	if !changed {
+		fmt.Fprintf(p.Stdout, "unchanged in %s\n", path)
+		return nil
+	}
+	how := "encrypted"
+	if keeper.creds == "" {
+		how = "not encrypted: " + whyPlain(plain, version)
+	}
+	fmt.Fprintf(p.Stdout, "kept in %s, %s\n", path, how)
+	fmt.Fprintf(p.Stdout, "the Hookaidofile names it credential:%s; the service gets it with:\n"+
+		"  systemctl daemon-reload\n  systemctl restart hookaido\n", name)
+	return nil
 }
 
 func whyPlain(asked bool, version int) string {

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -273,6 +274,7 @@ func testHandshakeWhileDraining(t *testing.T) {
 	head := "GET /dropbox?challenge=late HTTP/1.1\r\nHost: h\r\n"
 	_, err := io.WriteString(conn, head)
 	must(t, err)
+	d.eventually("the head is read", func() bool { return hasRead(t, conn) })
 	d.signal(syscall.SIGTERM)
 	d.eventually("closed to newcomers", func() bool {
 		c, err := net.Dial("tcp", d.ingress)
@@ -290,6 +292,22 @@ func testHandshakeWhileDraining(t *testing.T) {
 	if code := d.wait(); code != 0 {
 		t.Errorf("exit code %d", code)
 	}
+}
+
+// hasRead reports whether the other end of conn, a process of this machine, has
+// taken everything out of its socket; see proc_net_tcp in the kernel's documents.
+func hasRead(t *testing.T, conn net.Conn) bool {
+	t.Helper()
+	table, err := os.ReadFile("/proc/net/tcp")
+	must(t, err)
+	port := func(a net.Addr) string { return fmt.Sprintf(":%04X", a.(*net.TCPAddr).Port) }
+	for line := range strings.Lines(string(table)) {
+		f := strings.Fields(line)
+		if len(f) > 4 && strings.HasSuffix(f[1], port(conn.RemoteAddr())) && strings.HasSuffix(f[2], port(conn.LocalAddr())) {
+			return strings.HasSuffix(f[4], ":00000000")
+		}
+	}
+	return false
 }
 
 // TestHandshakesAreCounted is C44: a flood of challenges is a flood, and takes
