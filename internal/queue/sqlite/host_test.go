@@ -114,9 +114,10 @@ func fullDisk(t *testing.T, fillUp bool, size int) {
 			t.Fatalf("filling the disk up: %v", err)
 		}
 		must(t, f.Close())
-	}
-	if err := store(); !errors.Is(err, queue.ErrDiskFull) {
-		t.Errorf("Enqueue = %v, want ErrDiskFull", err)
+		// without the others the queue may have made room for itself by now
+		if err := store(); !errors.Is(err, queue.ErrDiskFull) {
+			t.Errorf("Enqueue = %v, want ErrDiskFull", err)
+		}
 	}
 	must(t, s.Ping(t.Context()))
 	stored -= operate(t, s)
