@@ -126,7 +126,8 @@ type Filter struct {
 	// OldestFirst turns the order around: without it the message that was
 	// received last comes first.
 	OldestFirst bool
-	// Limit is the largest number of messages, from 1 to [MaxList].
+	// Limit is the largest number of messages, up to [MaxList]; below 1 nothing
+	// is selected.
 	Limit int
 }
 

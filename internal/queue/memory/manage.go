@@ -134,7 +134,7 @@ func (s *Store) find(f queue.Filter) []*item {
 		}
 	}
 	slices.SortFunc(found, func(a, b *item) int { return f.Order(a.place(), b.place()) })
-	return found[:min(len(found), f.Limit)]
+	return found[:min(len(found), max(f.Limit, 0))]
 }
 
 // named returns the messages that exist of ids, each once.

@@ -36,6 +36,16 @@ func manageCases() []contractCase {
 			}
 		}},
 		{name: "messages are got by their ids", run: gotByIDs},
+		{name: "a list of none is empty", run: func(r *rig) {
+			r.put("1")
+			for _, limit := range []int{0, -1} {
+				list, err := r.queue.List(r.Context(), queue.ListRequest{Filter: queue.Filter{Limit: limit}})
+				if err != nil || len(list) > 0 {
+					r.Errorf("List of %d = %d messages, %v", limit, len(list), err)
+				}
+				r.changed(queue.ChangeRequest{Change: queue.Cancel, Filter: queue.Filter{Limit: limit}}, queue.ChangeResult{})
+			}
+		}},
 		{name: "a cancel takes out what is queued, leased or dead", run: cancelTakesOut},
 		{name: "a resume keeps due time and attempts", run: resumeKeeps},
 		{name: "C61: a requeue gives a fresh budget", run: requeueIsFresh},

@@ -75,6 +75,9 @@ type look struct {
 }
 
 func findStored(c *conn, lanes map[int64]laneView, f queue.Filter) (found []stored, err error) {
+	if f.Limit < 1 {
+		return nil, nil
+	}
 	l := &look{c: c, f: f, lanes: lanes, stmts: map[string]*stmt{}}
 	defer func() {
 		for range l.stmts { // which are the last that were prepared
