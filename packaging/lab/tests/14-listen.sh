@@ -29,6 +29,7 @@ fi
 
 # As installed, the drop-ins say what the units say.
 all_active
+is "the target is up" "$(active hookaido.target)" active
 has "the drop-in is there" "$(systemctl cat hookaido-ingress.socket)" 'SourcePath=/etc/hookaido/Hookaidofile'
 is "nothing stays as packaged" "$($generator --report 2>&1)" ''
 
