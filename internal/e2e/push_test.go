@@ -304,3 +304,17 @@ func TestPushFirstTargetByReload(t *testing.T) {
 	d.writeConfig(here + pull)
 	d.reload()
 }
+
+// TestPushKeepsOctets is case C05: a body that is no UTF-8, signed by its
+// sender, comes to the target as it was.
+func TestPushKeepsOctets(t *testing.T) {
+	target := receive(t, nil)
+	d := newDaemon(t, here+fmt.Sprintf("/p {\n auth hmac { provider github secret raw:s3cret }\n deliver %s { }\n}\n", target.url("/in")))
+	d.start()
+	d.try(t, []attempt{{"C05 to a target",
+		rawPost("/p", hub("sha256=2e145133ed259adc2b635fafa6b0a3f5b7f32753b3bf098905e96a467c998a44"), "\x53\x80\x53"), "202"}})
+	d.eventually("delivered", func() bool { _, done, _ := target.counts(); return done == 1 })
+	if target.begun["\x53\x80\x53"] != 1 {
+		t.Errorf("the target got %v", target.begun)
+	}
+}
