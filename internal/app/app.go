@@ -48,6 +48,8 @@ type App struct {
 	connections  connectionMetrics
 	gate         *auth.Gate
 	pressure     *limit.Pressure
+	// stopFollowing ends what follows the backlog; nil until it runs.
+	stopFollowing func()
 	// own are the addresses that we listen on
 	own []netip.AddrPort
 
@@ -119,7 +121,7 @@ func (a *App) start(ctx context.Context) error {
 	a.startServers(ctx, cfg, endpoints)
 	a.startWatchdog(ctx, period)
 	a.triggers.run(ctx, a.logger)
-	go a.pressure.Run(ctx)
+	a.followBacklog(ctx)
 	a.admin.SetPhase(admin.Ready)
 	a.notify(a.notifier.Ready(a.statusLine(ctx)))
 	a.logger.Info("ready", zap.Strings("listeners", endpoints.addresses()))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"hookaido/internal/auth"
 	"hookaido/internal/auth/hmac"
@@ -90,6 +91,17 @@ func (a *App) backlog(ctx context.Context) (limit.Backlog, error) {
 		Queued: s.ByState[queue.StateQueued], Leased: s.ByState[queue.StateLeased], Dead: s.ByState[queue.StateDead],
 		OldestQueued: s.OldestQueued, EarliestDue: s.EarliestDue,
 	}, nil
+}
+
+// followBacklog keeps an eye on the backlog until stopFollowing is called.
+func (a *App) followBacklog(ctx context.Context) {
+	ctx, cancel := context.WithCancel(ctx)
+	var running sync.WaitGroup
+	running.Go(func() { a.pressure.Run(ctx) })
+	a.stopFollowing = func() {
+		cancel()
+		running.Wait()
+	}
 }
 
 // routeBuilder makes the routes of one configuration.

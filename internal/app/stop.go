@@ -30,6 +30,7 @@ func (a *App) stop(cause error) error {
 	delivering.Go(a.stopDeliveries)
 	a.stopServers()
 	delivering.Wait()
+	a.stopFollowing()
 	err := a.store.Close()
 	if err != nil && cause == nil {
 		a.logger.Error("queue_close_failed", observe.Err(err))

@@ -32,7 +32,7 @@ var mayImport = map[string][]string{
 	"handshake": {"secret", "clock"},
 	"peer":      {},
 	"tlsconf":   {"config", "secret", "clock"},
-	"auth":      {"secret", "clock"},
+	"auth":      {"config", "secret", "clock"},
 	"auth/hmac": {"secret", "clock", "config", "queue"},
 	"limit":     {"clock"},
 	"httpx":     {"queue", "observe", "clock"},
