@@ -138,6 +138,9 @@ func (a *App) assemble(ctx context.Context, cfg *config.Config, es *endpoints) e
 	if err != nil {
 		return &Failure{Code: ExitConfig, Err: err}
 	}
+	if err := a.makeRegistry(); err != nil {
+		return err
+	}
 	if a.store, err = a.openStore(ctx, cfg); err != nil {
 		return err
 	}

@@ -102,7 +102,7 @@ func (ls *listeners) openAll(ctx context.Context, cfg *config.Config, opts Optio
 	es := &endpoints{inherited: map[net.Listener]bool{}}
 	ls.es = es
 	es.ingress, es.pull = ls.inherit(systemd.Ingress), ls.inherit(systemd.Pull)
-	es.admin, es.metrics = ls.inherit(systemd.Admin), ls.inherit(systemd.Metrics)
+	es.admin = ls.inherit(systemd.Admin)
 	members := []member{{es.ingress, cfg.Ingress.Listens, cfg.Ingress.TLS}, {es.pull, cfg.PullAPI.Listens, cfg.PullAPI.TLS}}
 	if !cfg.HasPull() {
 		members[1].listens = nil
@@ -113,6 +113,9 @@ func (ls *listeners) openAll(ctx context.Context, cfg *config.Config, opts Optio
 		if err := ls.openGroup(ctx, g); err != nil {
 			return nil, err
 		}
+	}
+	if err := ls.openMetrics(ctx, cfg.Observability.Metrics); err != nil {
+		return nil, err
 	}
 	return es, ls.addUnix(ctx, es.admin, opts)
 }

@@ -102,7 +102,11 @@ const (
 
 // movesSocket reports whether a directive decides which sockets systemd opens.
 func movesSocket(directive string) bool {
-	return strings.HasSuffix(directive, ".listen") || directive == "route.pull"
+	switch directive {
+	case "route.pull", "observability.metrics", "observability.metrics.enabled":
+		return true
+	}
+	return strings.HasSuffix(directive, ".listen")
 }
 
 // needsRestart refuses a configuration that changes what is fixed at start,

@@ -20,7 +20,7 @@ func TestRestartCommands(t *testing.T) {
 		return cfg
 	}
 	const api = "pull_api { auth token raw:0123456789abcdef0123456789abcdef }\n/a { pull { path /a } }\n"
-	before := parse("ingress { listen :8080 }\n" + api)
+	const before = "ingress { listen :8080 }\n" + api
 	for name, tc := range map[string]struct {
 		after     string
 		inherited bool
@@ -29,11 +29,13 @@ func TestRestartCommands(t *testing.T) {
 		"moved":                  {"ingress { listen :80 }\n" + api, true, "systemctl daemon-reload\nsystemctl restart hookaido.target"},
 		"moved, without sockets": {"ingress { listen :80 }\n" + api, false, "systemctl restart hookaido"},
 		"no socket concerned":    {"ingress { listen :8080 }\n" + strings.Replace(api, "{ auth", "{ max_batch 7\n auth", 1), true, "systemctl restart hookaido"},
+		"metrics":                {before + "observability { metrics on }", true, "systemctl daemon-reload\nsystemctl restart hookaido.target"},
+		"metrics, unless asked":  {before + "observability { access_log off }", true, "systemctl restart hookaido"},
 		"nothing":                {"ingress { listen :8080 }\n" + api + "/b { pull { path /b } }\n", true, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := &App{inherited: tc.inherited}
-			err := a.needsRestart(before, parse(tc.after))
+			err := a.needsRestart(parse(before), parse(tc.after))
 			if tc.want == "" {
 				if err != nil {
 					t.Fatal(err)

@@ -2,10 +2,7 @@ package app
 
 import (
 	"context"
-	"net/http"
 	"os"
-
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"hookaido/internal/admin"
 	"hookaido/internal/adminapi"
@@ -13,26 +10,15 @@ import (
 	"hookaido/internal/dispatch"
 	"hookaido/internal/ingress"
 	"hookaido/internal/limit"
-	"hookaido/internal/observe"
 	"hookaido/internal/pull"
 	"hookaido/internal/pullapi"
-	"hookaido/internal/queue"
 )
 
 // makeServices builds the services that live as long as the process.
 func (a *App) makeServices(ctx context.Context, cfg *config.Config, es *endpoints) error {
 	clk := a.opts.Clock
-	a.registry = observe.NewRegistry(a.opts.Version, clk.Now())
-	if err := a.registry.Register(observe.NewQueueCollector(ctx, a.queueStats)); err != nil {
+	if err := a.observeQueue(ctx); err != nil {
 		return err
-	}
-	if err := a.registry.Register(observe.NewLostLines("runtime", a.logs.runtime.Dropped)); err != nil {
-		return err
-	}
-	if a.logs.access != nil {
-		if err := a.registry.Register(observe.NewLostLines("access", a.logs.access.Dropped)); err != nil {
-			return err
-		}
 	}
 	a.pressure = limit.NewPressure(limit.PressureOptions{Clock: clk, Read: a.backlog})
 	a.ingress = ingress.New(ingress.Options{
@@ -61,30 +47,4 @@ func (a *App) makeServices(ctx context.Context, cfg *config.Config, es *endpoint
 		Service: a.admin, Messages: messages, Prefix: cfg.AdminAPI.Prefix, Logger: a.logger.Named("admin_api"),
 	})
 	return nil
-}
-
-// queueStats puts the queue's figures into the form of the gauges.
-func (a *App) queueStats(ctx context.Context) (observe.QueueStats, error) {
-	s, err := a.store.Stats(ctx)
-	if err != nil {
-		return observe.QueueStats{}, err
-	}
-	out := observe.QueueStats{
-		Queued: s.ByState[queue.StateQueued], Leased: s.ByState[queue.StateLeased],
-		Dead: s.ByState[queue.StateDead], Total: s.Total(),
-	}
-	now := a.opts.Clock.Now()
-	if !s.OldestQueued.IsZero() {
-		out.OldestQueued = max(0, now.Sub(s.OldestQueued))
-	}
-	if !s.EarliestDue.IsZero() {
-		out.ReadyLag = max(0, now.Sub(s.EarliestDue))
-	}
-	return out, nil
-}
-
-func (a *App) metricsHandler() http.Handler {
-	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(a.registry, promhttp.HandlerOpts{}))
-	return mux
 }

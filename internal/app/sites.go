@@ -44,7 +44,7 @@ func (a *App) sites(cfg *config.Config, es *endpoints) []site {
 			listeners: es.admin.private,
 		},
 		site{
-			name: systemd.Metrics, component: componentMetrics, handler: a.logged(componentMetrics, a.metricsHandler()),
+			name: systemd.Metrics, component: componentMetrics, handler: a.logged(componentMetrics, a.metricsHandler(cfg.Observability.Metrics)),
 			listeners: es.metrics.listeners,
 		})
 }

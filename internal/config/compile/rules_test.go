@@ -18,7 +18,7 @@ func TestStrictRefuses(t *testing.T) {
 	opts := testOptions()
 	opts.AllowNotRunning = false
 	for _, line := range []string{
-		"observability { metrics off }", "observability { tracing off }", "secrets { secret a { runtime on } }",
+		"observability { tracing off }", "secrets { secret a { runtime on } }",
 		"defaults { trend_signals { recent_surge_percent 9 } }",
 		"/b { queue { backend postgres } pull { path /b } }",
 	} {

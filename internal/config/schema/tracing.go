@@ -10,8 +10,8 @@ func metricsRow() *Directive {
 			Help: "Path that is scraped.", Example: "prefix /metrics"},
 	}}
 	return &Directive{Name: "metrics", Form: Either, Args: []Arg{{Name: "BOOL", Kind: boolKind()}}, Block: block, Short: "enabled",
-		DefaultHelp: "no listener", Restart: true, Later: true, Field: "observability.metrics",
-		Help: "A listener for Prometheus.", Example: "metrics { listen 127.0.0.1:9900 prefix /metrics }"}
+		DefaultHelp: "no listener, unless systemd passes the socket `metrics`", Restart: true, Field: "observability.metrics",
+		Help: "A listener for Prometheus. `metrics off` leaves the socket of systemd alone too.", Example: "metrics { listen 127.0.0.1:9900 prefix /metrics }"}
 }
 
 func tracingRow() *Directive {
