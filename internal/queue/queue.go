@@ -140,8 +140,8 @@ type Stats struct {
 	OldestQueued, EarliestDue time.Time
 	// DiskLow is set while new messages are refused for want of disk space.
 	DiskLow bool
-	// Lanes are the route and target pairs with messages that are queued,
-	// leased or dead, those with most queued first.
+	// Lanes are the route and target pairs with messages in any state, those
+	// with most queued first.
 	Lanes []LaneStats
 }
 
@@ -150,11 +150,14 @@ type Stats struct {
 type LaneStats struct {
 	Route, Target             string
 	Queued, Leased, Dead      int
+	Delivered, Canceled       int
 	OldestQueued, EarliestDue time.Time
 }
 
 // Empty reports whether the lane has nothing to show.
-func (l LaneStats) Empty() bool { return l.Queued == 0 && l.Leased == 0 && l.Dead == 0 }
+func (l LaneStats) Empty() bool {
+	return l.Queued == 0 && l.Leased == 0 && l.Dead == 0 && l.Delivered == 0 && l.Canceled == 0
+}
 
 // Total returns the number of messages in all states.
 func (s Stats) Total() int {

@@ -48,6 +48,7 @@ func (s *Store) laneStats(l *lane) queue.LaneStats {
 	stats := queue.LaneStats{
 		Route: l.route.name, Target: l.target,
 		Queued: l.ready.len(), Leased: l.leased, Dead: l.ended[queue.StateDead],
+		Delivered: l.ended[queue.StateDelivered], Canceled: l.ended[queue.StateCanceled],
 	}
 	if stats.Queued > 0 {
 		stats.OldestQueued = l.age.first().receivedAt

@@ -190,6 +190,10 @@ func (m *model) stats() queue.Stats {
 			lane.Leased++
 		case queue.StateDead:
 			lane.Dead++
+		case queue.StateDelivered:
+			lane.Delivered++
+		case queue.StateCanceled:
+			lane.Canceled++
 		}
 	}
 	for _, lane := range lanes {

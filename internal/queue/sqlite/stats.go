@@ -38,6 +38,7 @@ func (o *countOp) apply(w *writer) error {
 		o.lanes = append(o.lanes, queue.LaneStats{
 			Route: ln.route, Target: ln.target, Queued: int(ln.count[queue.StateQueued]),
 			Leased: int(ln.count[queue.StateLeased]), Dead: int(ln.count[queue.StateDead]),
+			Delivered: int(ln.count[queue.StateDelivered]), Canceled: int(ln.count[queue.StateCanceled]),
 		})
 	}
 	for i := range w.loose { // which no reader finds
