@@ -58,6 +58,9 @@ type Store struct {
 	// attempts are in the order of their ids
 	attempts    []queue.Attempt
 	lastAttempt uint64
+	// what operators keep here
+	mappings map[pair]queue.Mapping
+	sealed   map[pair]queue.SealedSecret
 
 	retention queue.Retention
 	pruneAt   int64 // when the next round of pruning is due
@@ -85,6 +88,8 @@ func Open(o Options) *Store {
 		waiting:  map[*route]struct{}{},
 		leases:   ordered{before: endsBefore, slot: slotLease},
 		claims:   newClaimSet(o.MaxBytes),
+		mappings: map[pair]queue.Mapping{},
+		sealed:   map[pair]queue.SealedSecret{},
 	}
 	s.timer.Stop()
 	s.loop.Add(1)

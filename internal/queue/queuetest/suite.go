@@ -67,6 +67,8 @@ type Queue interface {
 	Leaser
 	Concluder
 	Manager
+	Mapper
+	SecretKeeper
 	Keeper
 }
 
@@ -95,6 +97,8 @@ func Run(t *testing.T, open Open) {
 		{"Conclude", concludeCases()},
 		{"Manage", manageCases()},
 		{"Pause", pauseCases()},
+		{"Mapping", mappingCases()},
+		{"Sealed", sealedCases()},
 		{"MaxDeliveries", maxDeliveryCases()},
 		{"Retention", retentionCases()},
 		{"Limits", limitCases()},

@@ -68,6 +68,26 @@ CREATE TABLE pause (
   PRIMARY KEY (route, target)
 ) STRICT, WITHOUT ROWID;
 
+-- The routes that operators gave to endpoints.
+CREATE TABLE mapping (
+  application TEXT    NOT NULL,
+  endpoint    TEXT    NOT NULL,
+  route       TEXT    NOT NULL UNIQUE,
+  since       INTEGER NOT NULL,
+  PRIMARY KEY (application, endpoint)
+) STRICT, WITHOUT ROWID;
+
+-- Versions of secrets that operators added, encrypted.
+CREATE TABLE sealed_secret (
+  pool       TEXT    NOT NULL,
+  id         TEXT    NOT NULL,
+  sealed     BLOB    NOT NULL, -- empty for one that must not come back
+  not_before INTEGER NOT NULL,
+  not_after  INTEGER,          -- null for no end
+  created    INTEGER NOT NULL,
+  PRIMARY KEY (pool, id)
+) STRICT, WITHOUT ROWID;
+
 -- Claims of one transaction, short or long ones: 16 octets of key and 8 of end
 -- each. They are looked up in memory; the table is the log to load them from.
 CREATE TABLE claim (
