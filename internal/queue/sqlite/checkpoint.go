@@ -74,6 +74,8 @@ func (k *keeper) round() (more bool, err error) {
 	if !low {
 		k.s.disk.restore()
 	}
+	// a message may be too large for what is left long before the disk is low
+	low = k.s.disk.refused.Swap(false) || low
 	if idle || low {
 		if err := k.s.checkpoint(k.c, "PASSIVE"); err != nil {
 			return false, err

@@ -26,6 +26,7 @@ type diskGuard struct {
 	reserve      int64       // size of the ballast, less than floor
 	logLimit     int64       // size of the WAL, in octets, at which it is written back
 	low          atomic.Bool // new messages are refused
+	refused      atomic.Bool // one was, since the keeper last looked
 }
 
 const (
@@ -78,6 +79,7 @@ func (w *writer) takeSpace(weight int) (refusal, err error) {
 	}
 	need := 2 * int64(weight)
 	if w.s.disk.judge(w.tx.space.room) || w.tx.space.room < need {
+		w.s.disk.refused.Store(true)
 		return queue.ErrDiskFull, nil
 	}
 	w.tx.space.room -= need

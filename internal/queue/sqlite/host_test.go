@@ -82,7 +82,7 @@ func drainAll(t *testing.T, s *Store, batch int) int {
 // consumers drain the queue, and messages are accepted again by themselves.
 func TestFullDisk(t *testing.T) {
 	for name, fillUp := range map[string]bool{"by the queue alone": false, "by others, to the last octet": true} {
-		for _, size := range []int{200, 1000, 40_000} {
+		for _, size := range []int{200, 1000, 40_000, 100_000} {
 			t.Run(fmt.Sprintf("%s, messages of %d", name, size), func(t *testing.T) { fullDisk(t, fillUp, size) })
 		}
 	}
@@ -127,12 +127,12 @@ func fullDisk(t *testing.T, fillUp bool, size int) {
 	if fillUp {
 		must(t, os.Remove(filler))
 	}
-	eventually(t, 10*time.Second, "messages are accepted again", func() bool { return store() == nil })
+	eventually(t, time.Minute, "messages are accepted again", func() bool { return store() == nil })
 	checkCounters(t, s)
 	if s.Err() != nil {
 		t.Errorf("the store failed: %v", s.Err())
 	}
-	eventually(t, 10*time.Second, "the reserve is back", func() bool {
+	eventually(t, time.Minute, "the reserve is back", func() bool {
 		info, err := os.Stat(s.disk.ballast)
 		return err == nil && info.Size() == s.disk.reserve
 	})
