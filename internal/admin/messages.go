@@ -123,11 +123,14 @@ type deed struct {
 func (d *deed) add(fields ...zap.Field) { d.fields = append(d.fields, fields...) }
 
 // record writes how d went.
-func (m *Messages) record(d *deed, err error) {
+func (m *Messages) record(d *deed, err error) { d.write(m.log, err) }
+
+// write tells the log how d went.
+func (d *deed) write(log *zap.Logger, err error) {
 	fields := append([]zap.Field{zap.String("operation", d.operation)}, d.fields...)
 	fields = append(fields, d.audit.fields()...)
 	if err == nil {
-		m.log.Info("admin_management_mutation", fields...)
+		log.Info("admin_management_mutation", fields...)
 		return
 	}
 	code := "store_unavailable"
@@ -135,5 +138,5 @@ func (m *Messages) record(d *deed, err error) {
 	if errors.As(err, &refused) {
 		code = refused.Code
 	}
-	m.log.Warn("admin_management_refused", append(fields, zap.String("code", code), zap.Error(err))...)
+	log.Warn("admin_management_refused", append(fields, zap.String("code", code), zap.Error(err))...)
 }

@@ -104,6 +104,9 @@ func (s *Service) Status(ctx context.Context) Status {
 		status.Store.DiskLow = stats.DiskLow
 		status.Routes = addLanes(status.Routes, stats.Lanes, now)
 	}
+	if err == nil {
+		err = s.addPauses(ctx, status.Routes)
+	}
 	if err := cmp.Or(pinged, err); err != nil {
 		status.Store.Error = err.Error()
 	}
@@ -146,6 +149,18 @@ func addLanes(routes []RouteStatus, lanes []queue.LaneStats, now time.Time) []Ro
 		r.merge(ages(now, lane.OldestQueued, lane.EarliestDue))
 	}
 	return routes
+}
+
+// addPauses marks routes of which something is paused.
+func (s *Service) addPauses(ctx context.Context, routes []RouteStatus) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, storeDeadline, errSlow)
+	defer cancel()
+	pauses, err := s.store.Paused(ctx)
+	for i := range routes {
+		r := &routes[i]
+		r.Paused = slices.ContainsFunc(pauses, func(p queue.Pause) bool { return p.Route == r.Route })
+	}
+	return err
 }
 
 // merge keeps the oldest of two targets of a route.

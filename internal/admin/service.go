@@ -21,6 +21,7 @@ type Store interface {
 	// Ping returns nil only if the store can commit now.
 	Ping(ctx context.Context) error
 	Stats(ctx context.Context) (queue.Stats, error)
+	Paused(ctx context.Context) ([]queue.Pause, error)
 }
 
 // Reloader takes the Hookaidofile anew.

@@ -95,6 +95,8 @@ type Delivery struct {
 	Route string `json:"route"`
 	// Target is a URL without its query, or a program.
 	Target string `json:"target"`
+	// Name is the target as messages have it, which may hold secrets.
+	Name string `json:"-"`
 	// Breaker is closed, open or half_open. Unless it is closed, messages wait.
 	Breaker string `json:"breaker"`
 	// Running counts the attempts that run.
@@ -143,6 +145,8 @@ type RouteStatus struct {
 	Queued int    `json:"queued"`
 	Leased int    `json:"leased"`
 	Dead   int    `json:"dead"`
+	// Paused is set while all of the route is paused, or one of its targets.
+	Paused bool `json:"paused,omitempty"`
 	Ages
 }
 

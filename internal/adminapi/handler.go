@@ -24,6 +24,7 @@ import (
 type Options struct {
 	Service  *admin.Service
 	Messages *admin.Messages
+	Routes   *admin.Routes
 	// Prefix is in front of every path over TCP; empty for none.
 	Prefix string
 	// Hosts are names that a client without a token may put into Host, besides
@@ -81,6 +82,7 @@ func New(o Options) *Handler {
 		"/messages/requeue_by_filter": h.byFilter(admin.RequeueByFilter),
 		"/messages/resume_by_filter":  h.byFilter(admin.ResumeByFilter),
 	}
+	h.addLanes(o.Routes)
 	for path, below := range h.scoped {
 		h.routes[path] = below.everywhere()
 	}

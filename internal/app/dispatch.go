@@ -194,7 +194,7 @@ func (a *App) deliveryStatus() []admin.Delivery {
 	all := []admin.Delivery{}
 	for _, l := range a.dispatcher.Status() {
 		all = append(all, admin.Delivery{
-			Route: l.Route, Target: l.Target, Breaker: l.Breaker, Running: l.Running,
+			Route: l.Route, Name: l.Name, Target: l.Target, Breaker: l.Breaker, Running: l.Running,
 			Failures: l.Failures, Reason: l.Reason, ProbeInSeconds: int64(l.Probe.Round(time.Second) / time.Second),
 		})
 	}

@@ -43,8 +43,12 @@ func (a *App) makeServices(ctx context.Context, cfg *config.Config, es *endpoint
 	messages := admin.NewMessages(admin.MessagesOptions{
 		Queue: a.store, Clock: clk, Config: a.admin.Config, Logger: a.logger.Named("admin"),
 	})
+	routes := admin.NewRoutes(admin.RoutesOptions{
+		Queue: a.store, Clock: clk, Config: a.admin.Config, Deliveries: a.deliveryStatus, Recall: a.dispatcher.Recall,
+		Logger: a.logger.Named("admin"),
+	})
 	a.adminAPI = adminapi.New(adminapi.Options{
-		Service: a.admin, Messages: messages, Prefix: cfg.AdminAPI.Prefix, Logger: a.logger.Named("admin_api"),
+		Service: a.admin, Messages: messages, Routes: routes, Prefix: cfg.AdminAPI.Prefix, Logger: a.logger.Named("admin_api"),
 	})
 	return nil
 }

@@ -35,9 +35,9 @@ type consumers interface {
 	retainer
 }
 
-// observer is for health and metrics.
+// observer is for health, metrics and operators.
 type observer interface {
-	Stats(ctx context.Context) (queue.Stats, error)
+	admin.RouteQueue
 	Ping(ctx context.Context) error
 }
 

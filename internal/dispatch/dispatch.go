@@ -243,6 +243,8 @@ func (d *Dispatcher) running(routes []*route) int {
 // LaneStatus describes the delivery to one target.
 type LaneStatus struct {
 	Route string
+	// Name is the target of the messages in the queue.
+	Name string
 	// Target is the target's name without what may be secret in it.
 	Target string
 	// Breaker is closed, open or half_open.

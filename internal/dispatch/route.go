@@ -255,7 +255,7 @@ func (r *route) status(now time.Duration) []LaneStatus {
 			continue
 		}
 		s := LaneStatus{
-			Route: r.path, Target: l.label, Running: l.running,
+			Route: r.path, Name: l.name, Target: l.label, Running: l.running,
 			Breaker: l.breaker.state.String(), Failures: l.breaker.failures, Reason: string(l.breaker.reason),
 		}
 		if l.breaker.state == open {
