@@ -3,6 +3,7 @@ package ingress
 import (
 	"net/http"
 	"net/netip"
+	"time"
 
 	"hookaido/internal/auth"
 	"hookaido/internal/auth/hmac"
@@ -19,11 +20,13 @@ type exchange struct {
 	w        http.ResponseWriter
 	r        *http.Request
 	note     *httpx.Note
+	began    time.Duration // monotonic
 
 	client   netip.Addr // behind trusted proxies; zero for none
 	match    route.Match
 	rt       *Route
 	bodyRead bool
+	outcome  outcome
 }
 
 // run takes the request through the steps. It returns what to answer, or the
@@ -135,6 +138,7 @@ func (x *exchange) take(body []byte, copied []auth.Header, claims []queue.Claim)
 	if x.match.Outcome == route.Ignored {
 		x.note.Reason = "ignored"
 		x.metrics.ignored.Inc()
+		x.outcome = outcomeIgnored
 		return &reply{status: x.rt.Config.IgnoreUnmatched}, nil
 	}
 	if x.rt.Handshakes.NeedsBody() {
@@ -151,7 +155,16 @@ func (x *exchange) take(body []byte, copied []auth.Header, claims []queue.Claim)
 		return nil, refused
 	}
 	x.metrics.accepted.Inc()
+	x.outcome = outcomeAccepted
 	return x.rt.accepted, nil
+}
+
+// count counts a request that was answered and not refused.
+func (x *exchange) count() {
+	x.rt.metrics.count(x.outcome)
+	if x.outcome == outcomeAccepted {
+		x.rt.metrics.seconds.Observe((x.clock.Monotonic() - x.began).Seconds())
+	}
 }
 
 // signed is what of the request signatures are made over.

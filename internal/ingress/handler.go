@@ -88,6 +88,7 @@ func New(o Options) *Handler {
 // closes the one before.
 func (h *Handler) Swap(s *Snapshot) {
 	h.bodies.admit(s.maxBody)
+	h.metrics.routes.attach(s)
 	if old := h.snapshot.Swap(s); old != nil {
 		old.Close()
 	}
@@ -95,11 +96,12 @@ func (h *Handler) Swap(s *Snapshot) {
 
 // ServeHTTP implements [http.Handler].
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	x := exchange{Handler: h, snapshot: h.snapshot.Load(), w: w, r: r, note: httpx.NoteOf(w)}
+	x := exchange{Handler: h, snapshot: h.snapshot.Load(), w: w, r: r, note: httpx.NoteOf(w), began: h.clock.Monotonic()}
 	reply, refused := x.run()
 	if refused != nil {
 		x.refuse(refused)
 		return
 	}
 	reply.send(w)
+	x.count()
 }

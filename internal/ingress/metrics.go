@@ -43,6 +43,7 @@ type metrics struct {
 	backpressure *prometheus.CounterVec
 	// signatureFailures has the classes of hmac.Failure and "replay".
 	signatureFailures *prometheus.CounterVec
+	routes            *routeFamilies
 }
 
 func newMetrics(r prometheus.Registerer) *metrics {
@@ -69,6 +70,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 			Name: "hookaido_ingress_signature_failures_total",
 			Help: "Requests whose credentials or signature were refused, by the class of the failure.",
 		}, []string{"class"}),
+		routes: newRouteFamilies(),
 	}
 	byReason := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "hookaido_ingress_rejected_by_reason_total",
@@ -87,7 +89,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 	}
 	if r != nil {
 		r.MustRegister(m.accepted, m.enqueued, m.rejected, byReason, m.signatureFailures,
-			m.duplicates, m.ignored, m.handshakes, m.backpressure)
+			m.duplicates, m.ignored, m.handshakes, m.backpressure, m.routes.requests, m.routes.seconds)
 	}
 	return m
 }

@@ -175,6 +175,11 @@ func notStored(err error) *refusal {
 func (x *exchange) refuse(f *refusal) {
 	x.note.Reason = f.class
 	x.metrics.refused(f.label, f.answer.Status)
+	if x.rt != nil {
+		x.rt.metrics.count(outcomeOf(f.label))
+	} else {
+		x.metrics.routes.unmatched.count(outcomeOf(f.label))
+	}
 	x.refusals.log(&refusedRequest{
 		class: f.class, status: f.answer.Status, cause: f.cause, hint: f.hint, route: x.note.Route,
 		method: x.r.Method, path: x.match.Raw, remoteAddr: x.r.RemoteAddr, client: x.note.Client,
@@ -202,5 +207,6 @@ func (h *Handler) RefusedHead(status int, remoteAddr string) {
 		label = reasonMemoryPressure
 	}
 	h.metrics.refused(label, status)
+	h.metrics.routes.unmatched.count(outcomeOf(label))
 	h.refusals.log(&refusedRequest{class: "bad_head", status: status, remoteAddr: remoteAddr})
 }

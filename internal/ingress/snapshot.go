@@ -29,6 +29,7 @@ type Route struct {
 	// Targets get one message each, in this order. There is at least one.
 	Targets []string
 
+	metrics    *routeMetrics // set before the snapshot is in force
 	accepted   *reply
 	challenges []string // of WWW-Authenticate
 	hidden     []string // headers, beside those of all routes, that are not kept
