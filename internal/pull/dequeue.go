@@ -28,6 +28,7 @@ func (s *Service) Dequeue(ctx context.Context, e *Endpoint, req DequeueRequest) 
 		s.Refused(e)
 		return nil, err
 	}
+	began := s.clock.Monotonic()
 	items, err := s.lease(ctx, q)
 	switch {
 	case ctx.Err() != nil:
@@ -41,8 +42,20 @@ func (s *Service) Dequeue(ctx context.Context, e *Endpoint, req DequeueRequest) 
 		return nil, nil
 	}
 	e.metrics.dequeueServed.Inc()
-	s.ledger.lease(items, e.metrics, s.clock.Monotonic(), q.TTL)
+	g := grant{route: e.metrics, now: s.clock.Monotonic(), ttl: q.TTL, wall: s.clock.Now()}
+	e.metrics.seconds.Observe(g.latency(began, items).Seconds())
+	s.ledger.lease(items, g)
 	return items, nil
+}
+
+// latency is how long the worker waited for messages that were there: from when
+// it asked, or when the first of them was due if that came later.
+func (g *grant) latency(began time.Duration, items []queue.Leased) time.Duration {
+	there := time.Duration(0)
+	for i := range items {
+		there = max(there, g.wall.Sub(items[i].Due))
+	}
+	return min(there, g.now-began)
 }
 
 // Refused counts a dequeue at e that could not be decoded.

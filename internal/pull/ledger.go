@@ -49,6 +49,15 @@ type entry struct {
 	route *routeMetrics
 	// until is the deadline of a lease, or the end of the memory of it.
 	until time.Duration
+	// received is when the message of a lease came in.
+	received time.Duration
+}
+
+// grant is what the leases of one dequeue have in common.
+type grant struct {
+	route    *routeMetrics
+	now, ttl time.Duration
+	wall     time.Time // now, by the clock of the messages
 }
 
 const firstSweep = 2 * memorySize
@@ -56,14 +65,14 @@ const firstSweep = 2 * memorySize
 func newLedger() *ledger { return &ledger{entries: map[string]entry{}, sweepAt: firstSweep} }
 
 // lease notes new leases.
-func (l *ledger) lease(items []queue.Leased, route *routeMetrics, now, ttl time.Duration) {
+func (l *ledger) lease(items []queue.Leased, g grant) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for i := range items {
-		l.entries[items[i].LeaseID] = entry{leased, route, now + ttl}
+		l.entries[items[i].LeaseID] = entry{leased, g.route, g.now + g.ttl, g.now - g.wall.Sub(items[i].ReceivedAt)}
 	}
 	if len(l.entries) >= l.sweepAt {
-		l.sweep(now)
+		l.sweep(g.now)
 		l.sweepAt = max(firstSweep, 2*len(l.entries))
 	}
 }
@@ -149,6 +158,9 @@ func (l *ledger) remember(id string, k kind, now time.Duration) {
 	}
 	l.settled[(l.head+l.count)%memorySize] = id
 	l.count++
+	if e := l.entries[id]; k == acked && e.kind == leased && e.route != nil {
+		e.route.endToEnd.Observe((now - e.received).Seconds())
+	}
 	l.entries[id] = entry{kind: k, until: now + memoryAge}
 }
 

@@ -15,6 +15,7 @@ type metrics struct {
 	dequeues                                 *prometheus.CounterVec
 	acks, nacks, ackConflicts, nackConflicts *prometheus.CounterVec
 	expiries                                 *prometheus.CounterVec
+	seconds, endToEnd                        *prometheus.HistogramVec
 	active                                   activeLeases
 
 	mu     sync.Mutex
@@ -28,11 +29,15 @@ type routeMetrics struct {
 	dequeueServed, dequeueEmpty, dequeueRefused, dequeueFailed prometheus.Counter
 	acked, nacked, ackConflict, nackConflict                   prometheus.Counter
 	leaseExpired                                               prometheus.Counter
+	seconds, endToEnd                                          prometheus.Observer
 }
 
 func newMetrics(active func() map[*routeMetrics]int) *metrics {
 	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
 		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
+	}
+	histogram := func(name, help string, bounds ...float64) *prometheus.HistogramVec {
+		return prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: name, Help: help, Buckets: bounds}, []string{"route"})
 	}
 	return &metrics{
 		dequeues: counter("hookaido_pull_dequeue_total",
@@ -42,6 +47,12 @@ func newMetrics(active func() map[*routeMetrics]int) *metrics {
 		ackConflicts:  counter("hookaido_pull_ack_conflict_total", "Acks with a lease that was not valid any more.", "route"),
 		nackConflicts: counter("hookaido_pull_nack_conflict_total", "Nacks with a lease that was not valid any more.", "route"),
 		expiries:      counter("hookaido_pull_lease_expired_total", "Leases found to have run out when a worker came back with them.", "route"),
+		seconds: histogram("hookaido_pull_dequeue_seconds",
+			"Time that dequeues took that got messages, without the wait for one to be due.",
+			0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5),
+		endToEnd: histogram("hookaido_pull_end_to_end_seconds",
+			"Time from the receipt of a message to the ack of its worker.",
+			0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 15, 60, 300, 1800, 7200, 43200, 172800),
 		active: activeLeases{
 			desc: prometheus.NewDesc("hookaido_pull_lease_active",
 				"Leases handed out by this process that neither were settled nor ran out.", []string{"route"}, nil),
@@ -54,7 +65,7 @@ func newMetrics(active func() map[*routeMetrics]int) *metrics {
 func (m *metrics) register(r prometheus.Registerer) error {
 	m.active.metrics = m
 	for _, c := range []prometheus.Collector{
-		m.dequeues, m.acks, m.nacks, m.ackConflicts, m.nackConflicts, m.expiries, &m.active,
+		m.dequeues, m.acks, m.nacks, m.ackConflicts, m.nackConflicts, m.expiries, m.seconds, m.endToEnd, &m.active,
 	} {
 		if err := r.Register(c); err != nil {
 			return fmt.Errorf("register the metrics of the pull API: %w", err)
@@ -81,6 +92,8 @@ func (m *metrics) route(route string) *routeMetrics {
 		ackConflict:    m.ackConflicts.WithLabelValues(route),
 		nackConflict:   m.nackConflicts.WithLabelValues(route),
 		leaseExpired:   m.expiries.WithLabelValues(route),
+		seconds:        m.seconds.WithLabelValues(route),
+		endToEnd:       m.endToEnd.WithLabelValues(route),
 	}
 	m.routes[route] = r
 	return r

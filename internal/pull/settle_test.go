@@ -80,7 +80,7 @@ func TestForgottenLeasesDoNotPileUp(t *testing.T) {
 	l := newLedger()
 	route := &routeMetrics{}
 	for i, id := range leaseIDsOf(3 * firstSweep) {
-		l.lease([]queue.Leased{{LeaseID: id}}, route, time.Duration(i)*time.Second, time.Minute)
+		l.lease([]queue.Leased{{LeaseID: id}}, grant{route: route, now: time.Duration(i) * time.Second, ttl: time.Minute})
 	}
 	if n := len(l.entries); n > firstSweep {
 		t.Errorf("%d leases kept, of which 60 have not run out", n)
