@@ -14,14 +14,14 @@ import (
 type metrics struct {
 	attempts, acked, retried, dead, leaseLost prometheus.Counter
 	deadBy                                    *prometheus.CounterVec
-	seconds                                   *prometheus.HistogramVec
+	seconds, endToEnd                         *prometheus.HistogramVec
 	running, breaker                          *prometheus.GaugeVec
 }
 
 // laneMetrics are those of one lane, looked up once.
 type laneMetrics struct {
-	seconds          prometheus.Observer
-	running, breaker prometheus.Gauge
+	seconds, endToEnd prometheus.Observer
+	running, breaker  prometheus.Gauge
 }
 
 func newMetrics(r prometheus.Registerer) (*metrics, error) {
@@ -44,6 +44,10 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 			Name: "hookaido_delivery_attempt_seconds", Help: "Time that attempts took.",
 			Buckets: []float64{0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30},
 		}, []string{"route", "target"}),
+		endToEnd: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "hookaido_delivery_end_to_end_seconds", Help: "Time from the receipt of a message to the end of the attempt that delivered it.",
+			Buckets: []float64{0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 15, 60, 300, 1800, 7200, 43200, 172800},
+		}, []string{"route", "target"}),
 		running: gauge("hookaido_delivery_running", "Attempts that run."),
 		breaker: gauge("hookaido_delivery_breaker_state", "State of the circuit breaker: 0 closed, 1 half open, 2 open."),
 	}
@@ -51,7 +55,7 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 		m.deadBy.WithLabelValues(reason)
 	}
 	for _, c := range []prometheus.Collector{
-		m.attempts, m.acked, m.retried, m.dead, m.leaseLost, m.deadBy, m.seconds, m.running, m.breaker,
+		m.attempts, m.acked, m.retried, m.dead, m.leaseLost, m.deadBy, m.seconds, m.endToEnd, m.running, m.breaker,
 	} {
 		if err := r.Register(c); err != nil {
 			return nil, fmt.Errorf("register the metrics of deliveries: %w", err)
@@ -62,25 +66,29 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 
 func (m *metrics) lane(route, target string) *laneMetrics {
 	return &laneMetrics{
-		seconds: m.seconds.WithLabelValues(route, target),
-		running: m.running.WithLabelValues(route, target),
-		breaker: m.breaker.WithLabelValues(route, target),
+		seconds:  m.seconds.WithLabelValues(route, target),
+		endToEnd: m.endToEnd.WithLabelValues(route, target),
+		running:  m.running.WithLabelValues(route, target),
+		breaker:  m.breaker.WithLabelValues(route, target),
 	}
 }
 
 // forget ends the series of a lane.
 func (m *metrics) forget(route, target string) {
 	m.seconds.DeleteLabelValues(route, target)
+	m.endToEnd.DeleteLabelValues(route, target)
 	m.running.DeleteLabelValues(route, target)
 	m.breaker.DeleteLabelValues(route, target)
 }
 
-func (m *metrics) count(c *queue.Conclusion, l *laneMetrics, latency time.Duration) {
+// count counts an attempt for a message that came in at a time.
+func (m *metrics) count(c *queue.Conclusion, l *laneMetrics, received time.Time) {
 	m.attempts.Inc()
-	l.seconds.Observe(latency.Seconds())
+	l.seconds.Observe(c.Attempt.Latency.Seconds())
 	switch c.Attempt.Outcome {
 	case queue.OutcomeAcked:
 		m.acked.Inc()
+		l.endToEnd.Observe(max(0, c.Attempt.At.Add(c.Attempt.Latency).Sub(received)).Seconds())
 	case queue.OutcomeRetry:
 		m.retried.Inc()
 	default:
