@@ -73,12 +73,14 @@ type Service struct {
 
 	phase  atomic.Value // Phase
 	loaded atomic.Pointer[loaded]
+	labels labels
 
 	mu         sync.Mutex // held while a reload runs
 	lastReload atomic.Pointer[ReloadFailure]
 }
 
-// loaded is a configuration and when it came into force.
+// loaded is a configuration, with the endpoints of the database, and when it
+// came into force.
 type loaded struct {
 	config *config.Config
 	info   ConfigInfo
@@ -94,7 +96,8 @@ func New(o Options) *Service {
 		s.targets = func() []Delivery { return []Delivery{} }
 	}
 	s.phase.Store(Starting)
-	s.loaded.Store(&loaded{config: &config.Config{}})
+	s.labels.file = &config.Config{}
+	s.loaded.Store(&loaded{config: s.labels.file})
 	return s
 }
 
@@ -104,7 +107,10 @@ func (s *Service) SetPhase(p Phase) { s.phase.Store(p) }
 // SetConfig tells which configuration is in force from now on, and its
 // generation.
 func (s *Service) SetConfig(c *config.Config, generation int64) {
-	s.loaded.Store(&loaded{c, ConfigInfo{Fingerprint: c.Fingerprint, Generation: generation, LoadedAt: s.clock.Now()}})
+	s.labels.mu.Lock()
+	defer s.labels.mu.Unlock()
+	s.labels.file = c
+	s.loaded.Store(&loaded{s.labels.apply(), ConfigInfo{Fingerprint: c.Fingerprint, Generation: generation, LoadedAt: s.clock.Now()}})
 }
 
 // NotReadyError says why the daemon should get no requests now.

@@ -25,6 +25,8 @@ type Options struct {
 	Service  *admin.Service
 	Messages *admin.Messages
 	Routes   *admin.Routes
+	// Endpoints serves the model of endpoints; nil for none.
+	Endpoints *admin.Endpoints
 	// Prefix is in front of every path over TCP; empty for none.
 	Prefix string
 	// Hosts are names that a client without a token may put into Host, besides
@@ -44,6 +46,8 @@ type Handler struct {
 	tokens   atomic.Pointer[auth.Tokens]
 	routes   map[string]route
 	scoped   map[string]scopedRoute // by the path behind the endpoint
+	// endpoints is nil if there is no model of them.
+	endpoints *admin.Endpoints
 }
 
 // route is one path of the API.
@@ -83,6 +87,7 @@ func New(o Options) *Handler {
 		"/messages/resume_by_filter":  h.byFilter(admin.ResumeByFilter),
 	}
 	h.addLanes(o.Routes)
+	h.addEndpoints(o.Endpoints)
 	for path, below := range h.scoped {
 		h.routes[path] = below.everywhere()
 	}
@@ -104,7 +109,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusNotFound)
 		return
 	}
-	found, known := h.find(path)
+	found, known := h.find(r.Method, path)
 	if refusal := h.admit(r, unix, known && found.probe); refusal != nil {
 		httpx.Refuse(w, refusal)
 		return
@@ -116,7 +121,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Allow", found.method)
 		httpx.Refuse(w, &httpx.Error{Status: http.StatusMethodNotAllowed, Code: "method_not_allowed",
 			Detail: "method must be " + found.method})
-	case found.method != http.MethodGet && !isJSON(r):
+	case found.method != http.MethodGet && found.method != http.MethodDelete && !isJSON(r):
 		httpx.Refuse(w, &httpx.Error{Status: http.StatusUnsupportedMediaType, Code: "unsupported_media_type",
 			Detail: "a request that changes something needs Content-Type: application/json"})
 	default:

@@ -3,6 +3,8 @@ package adminapi
 import (
 	"errors"
 	"net/http"
+	"strconv"
+	"time"
 
 	"hookaido/internal/admin"
 	"hookaido/internal/httpx"
@@ -88,7 +90,11 @@ func (h *Handler) refuse(w http.ResponseWriter, err error) {
 		httpx.Refuse(w, httpx.StoreError(err))
 	default:
 		httpx.NoteOf(w).Reason = refused.Code
-		h.writeJSON(w, statusOf(refused.Code), struct {
+		status := statusOf(refused.Code)
+		if status == http.StatusServiceUnavailable {
+			w.Header().Set("Retry-After", strconv.Itoa(int(httpx.RetryAfter/time.Second)))
+		}
+		h.writeJSON(w, status, struct {
 			Code   string `json:"code"`
 			Detail string `json:"detail"`
 			Item   *int   `json:"item_index,omitempty"`
@@ -104,10 +110,13 @@ func statusOf(code string) int {
 	case "global_publish_disabled", "scoped_publish_disabled", "route_publish_disabled",
 		"pull_route_publish_disabled", "deliver_route_publish_disabled":
 		return http.StatusForbidden
-	case "managed_endpoint_not_found":
+	case "managed_endpoint_not_found", "management_endpoint_not_found", "management_route_not_found", "not_found":
 		return http.StatusNotFound
-	case "duplicate_id":
+	case "duplicate_id", "management_route_already_mapped", "management_route_publish_disabled", "management_route_target_mismatch",
+		"management_route_backlog_active", "management_conflict":
 		return http.StatusConflict
+	case "management_unavailable":
+		return http.StatusServiceUnavailable
 	}
 	return http.StatusBadRequest
 }

@@ -152,6 +152,7 @@ func (a *App) assemble(ctx context.Context, cfg *config.Config, es *endpoints) e
 	}
 	a.put(cfg, parts)
 	a.warnOrphans(ctx, cfg)
+	a.warnYielded()
 	return nil
 }
 

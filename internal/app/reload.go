@@ -59,6 +59,7 @@ func (a *App) reload(ctx context.Context) (admin.ReloadResult, error) {
 	}
 	a.put(cfg, parts)
 	a.warnOrphans(ctx, cfg)
+	a.warnYielded()
 	changes := append(describeChanges(old, cfg), useCertificates()...)
 	return admin.ReloadResult{
 		Generation:  generation + 1,

@@ -47,8 +47,13 @@ func (a *App) makeServices(ctx context.Context, cfg *config.Config, es *endpoint
 		Queue: a.store, Clock: clk, Config: a.admin.Config, Deliveries: a.deliveryStatus, Recall: a.dispatcher.Recall,
 		Logger: a.logger.Named("admin"),
 	})
+	endpoints := admin.NewEndpoints(admin.EndpointsOptions{Store: a.store, Service: a.admin, Logger: a.logger.Named("admin")})
+	if err := endpoints.Load(ctx); err != nil {
+		return &Failure{Code: ExitStorage, Err: err}
+	}
 	a.adminAPI = adminapi.New(adminapi.Options{
-		Service: a.admin, Messages: messages, Routes: routes, Prefix: cfg.AdminAPI.Prefix, Logger: a.logger.Named("admin_api"),
+		Endpoints: endpoints,
+		Service:   a.admin, Messages: messages, Routes: routes, Prefix: cfg.AdminAPI.Prefix, Logger: a.logger.Named("admin_api"),
 	})
 	return nil
 }

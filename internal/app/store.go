@@ -24,6 +24,7 @@ type store interface {
 	ingress.Enqueuer
 	consumers
 	admin.Queue
+	admin.EndpointStore
 	observer
 	lifecycle
 }
