@@ -59,6 +59,7 @@ type httpTarget struct {
 	headers   []config.Header
 	again     []int
 	signer    *signer // nil if nothing is signed
+	more      int     // fields beside those of the message and of the configuration
 }
 
 func newHTTPTarget(d *Deliverer, cfg *config.Target, keys secret.Pool) (*httpTarget, error) {
@@ -66,8 +67,9 @@ func newHTTPTarget(d *Deliverer, cfg *config.Target, keys secret.Pool) (*httpTar
 	if err != nil {
 		return nil, err
 	}
-	t := &httpTarget{deliverer: d, url: u, site: s, refusal: d.policy.checkSite(s), headers: cfg.Headers, again: cfg.RetryStatus}
+	t := &httpTarget{deliverer: d, url: u, site: s, refusal: d.policy.checkSite(s), headers: cfg.Headers, again: cfg.RetryStatus, more: 1}
 	if cfg.Sign != nil {
+		t.more += signatureFields
 		if t.signer, err = newSigner(cfg.Sign, keys); err != nil {
 			return nil, err
 		}
@@ -105,36 +107,33 @@ func (t *httpTarget) attempt(ctx context.Context, m *queue.Leased) Result {
 // points to, if anywhere.
 func (t *httpTarget) exchange(ctx context.Context, req *http.Request) (r Result, location string) {
 	p := &progress{}
-	// cancel ends the reading of a body before the attempt's time is up
-	ctx, cancel := context.WithCancel(httptrace.WithClientTrace(ctx, p.trace()))
-	defer cancel()
-	resp, err := t.deliverer.transport.RoundTrip(req.WithContext(ctx))
+	resp, err := t.deliverer.transport.RoundTrip(req.WithContext(httptrace.WithClientTrace(ctx, p.trace())))
 	if err != nil {
 		return t.deliverer.failure(ctx, step(p.step.Load()), err), ""
 	}
-	defer drain(ctx, cancel, resp)
+	defer drain(ctx, resp)
 	return judge(resp, t.again, t.deliverer.clock.Now()), resp.Header.Get("Location")
 }
 
 // request makes the request for one hop. Home is whether the hop is to the host
 // that the target names; no other gets credentials or signatures.
 func (t *httpTarget) request(m *queue.Leased, u *url.URL, home bool) (*http.Request, error) {
-	h := messageHeader(m, len(t.headers)+4)
+	h := messageHeader(m, len(t.headers)+t.more)
 	if home {
 		for _, c := range t.headers {
 			if !config.OfConnection(c.Name) {
-				h[c.Name] = []string{string(c.Value.Reveal())}
+				h.set(c.Name, string(c.Value.Reveal()))
 			}
 		}
 	} else {
-		for name := range h {
+		for name := range h.fields {
 			if isCredential(name) {
-				delete(h, name)
+				delete(h.fields, name)
 			}
 		}
 	}
-	if _, has := h["User-Agent"]; !has {
-		h["User-Agent"] = []string{t.deliverer.userAgent}
+	if _, has := h.fields["User-Agent"]; !has {
+		h.set("User-Agent", t.deliverer.userAgent)
 	}
 	if home && t.signer != nil {
 		if err := t.signer.sign(h, m, u, t.deliverer.clock.Now()); err != nil {
@@ -142,7 +141,7 @@ func (t *httpTarget) request(m *queue.Leased, u *url.URL, home bool) (*http.Requ
 		}
 	}
 	req := &http.Request{
-		Method: http.MethodPost, URL: u, Host: u.Host, Header: h, ContentLength: int64(len(m.Payload)), Body: http.NoBody,
+		Method: http.MethodPost, URL: u, Host: u.Host, Header: h.fields, ContentLength: int64(len(m.Payload)), Body: http.NoBody,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 	}
 	if len(m.Payload) > 0 {
@@ -183,14 +182,14 @@ func (p *policy) redirect(from *url.URL, at site, location string) (*url.URL, si
 }
 
 // drain reads what is left of an answer and closes it.
-func drain(ctx context.Context, cancel context.CancelFunc, resp *http.Response) {
+func drain(ctx context.Context, resp *http.Response) {
 	defer resp.Body.Close() //nolint:errcheck // nothing is left to be read
 	if resp.Body == http.NoBody || resp.ContentLength == 0 {
 		return
 	}
 	limit, done := context.WithTimeout(ctx, drainTimeout)
 	defer done()
-	stop := context.AfterFunc(limit, cancel)
+	stop := context.AfterFunc(limit, func() { _ = resp.Body.Close() }) // ends a read that waits
 	defer stop()
 	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, maxDrain+1))
 }

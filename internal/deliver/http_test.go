@@ -246,7 +246,7 @@ func FuzzForwarded(f *testing.F) {
 	f.Add("connection", "\x00,,", "TE", "é")
 	f.Fuzz(func(t *testing.T, name1, value1, name2, value2 string) {
 		m := &queue.Leased{ID: "id", Envelope: queue.Envelope{Headers: []queue.Pair{{Name: name1, Value: value1}, {Name: name2, Value: value2}}}}
-		h := messageHeader(m, 0)
+		h := messageHeader(m, 0).fields
 		if got := h[headerEventID]; !slices.Equal(got, []string{"id"}) {
 			t.Fatalf("the id is %q", got)
 		}

@@ -24,6 +24,9 @@ const (
 	webhookTimestamp = "Webhook-Timestamp"
 	webhookSignature = "Webhook-Signature"
 
+	// signatureFields are at most added to a request.
+	signatureFields = 3
+
 	// keyPrefix marks a key of Standard Webhooks; base64 follows.
 	keyPrefix = "whsec_"
 )
@@ -67,7 +70,7 @@ func decodeKeys(keys secret.Pool) (secret.Pool, error) {
 }
 
 // sign adds the signature of m, sent to u by POST at the time now.
-func (s *signer) sign(h http.Header, m *queue.Leased, u *url.URL, now time.Time) error {
+func (s *signer) sign(h *header, m *queue.Leased, u *url.URL, now time.Time) error {
 	key, ok := s.pick(now)
 	if !ok || key.Value.Len() == 0 {
 		return errNoKey
@@ -77,9 +80,9 @@ func (s *signer) sign(h http.Header, m *queue.Leased, u *url.URL, now time.Time)
 	if s.scheme == config.SignStandardWebhooks {
 		mac.Write([]byte(m.ID + "." + stamp + "."))
 		mac.Write(m.Payload)
-		h[webhookID] = []string{m.ID}
-		h[webhookTimestamp] = []string{stamp}
-		h[webhookSignature] = []string{"v1," + base64.StdEncoding.EncodeToString(mac.Sum(nil))}
+		h.set(webhookID, m.ID)
+		h.set(webhookTimestamp, stamp)
+		h.set(webhookSignature, "v1,"+base64.StdEncoding.EncodeToString(mac.Sum(nil)))
 		return nil
 	}
 	path := u.EscapedPath()
@@ -88,7 +91,7 @@ func (s *signer) sign(h http.Header, m *queue.Leased, u *url.URL, now time.Time)
 	}
 	sum := sha256.Sum256(m.Payload)
 	mac.Write([]byte(http.MethodPost + "\n" + path + "\n" + stamp + "\n" + hex.EncodeToString(sum[:])))
-	h[s.signatureHeader] = []string{hex.EncodeToString(mac.Sum(nil))}
-	h[s.timestampHeader] = []string{stamp}
+	h.set(s.signatureHeader, hex.EncodeToString(mac.Sum(nil)))
+	h.set(s.timestampHeader, stamp)
 	return nil
 }
