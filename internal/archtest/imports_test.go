@@ -13,12 +13,13 @@ var mayImport = map[string][]string{
 	"cmd/hookaido":           {"cli"},
 	"cmd/hookaido-generator": {"config", "config/compile", "config/syntax", "systemd"},
 
-	"cli": {"app", "client", "admin", "config", "config/compile", "config/schema", "config/syntax", "observe", "systemd", "clock", "secret"},
+	"cli": {"app", "client", "doctor", "admin", "config", "config/compile", "config/schema", "config/syntax", "observe", "systemd", "clock", "secret"},
 	"app": {
 		"client", "dispatch", "deliver", "ingress", "handshake", "peer", "tlsconf", "pullapi", "adminapi", "admin", "pull", "route", "auth", "auth/hmac", "limit",
 		"httpx", "httphead", "systemd", "observe", "config/compile", "config/schema", "config/syntax", "config",
 		"secret", "queue/sqlite", "queue/memory", "queue", "clock",
 	},
+	"doctor":   {"admin", "config", "config/compile", "config/syntax", "queue/sqlite", "secret", "systemd", "clock"},
 	"client":   {"admin"},
 	"ingress":  {"route", "auth", "auth/hmac", "handshake", "peer", "limit", "httpx", "httphead", "queue", "config", "clock"},
 	"pullapi":  {"pull", "httpx", "queue", "clock"},

@@ -100,3 +100,10 @@ func nameOf(proc, pid string) string {
 	}
 	return clean(strings.TrimSuffix(string(comm), "\n"))
 }
+
+// PortHolder finds the process that listens on a TCP port, as far as this
+// process may see, and returns its id and name.
+func PortHolder(port int) (pid int, name string, ok bool) {
+	h, ok := holderOf(procFS, port)
+	return h.pid, h.name, ok
+}
