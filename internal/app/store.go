@@ -23,8 +23,7 @@ import (
 type store interface {
 	ingress.Enqueuer
 	consumers
-	admin.Queue
-	admin.EndpointStore
+	operators
 	observer
 	lifecycle
 }
@@ -34,6 +33,12 @@ type consumers interface {
 	pull.Queue
 	dispatch.Queue
 	retainer
+}
+
+// operators look at messages, change them, and keep what is theirs.
+type operators interface {
+	admin.Queue
+	admin.EndpointStore
 }
 
 // observer is for health, metrics and operators.

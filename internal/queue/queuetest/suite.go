@@ -66,10 +66,15 @@ type Queue interface {
 	Enqueuer
 	Leaser
 	Concluder
+	Operator
+	Keeper
+}
+
+// Operator is all that is for operators.
+type Operator interface {
 	Manager
 	Mapper
 	SecretKeeper
-	Keeper
 }
 
 // Options say how a case wants its queue.
