@@ -19,12 +19,14 @@ const taskTime = 10 * time.Second
 func (s *Store) checkpoint(c *conn, mode string) error {
 	s.copying.Lock()
 	defer s.copying.Unlock()
+	began := s.clock.Monotonic()
 	err := c.exec("PRAGMA wal_checkpoint(" + mode + ")")
 	if classify(err) == faultFull {
 		// the database must grow for what is in the WAL
 		s.disk.spend()
 		err = c.exec("PRAGMA wal_checkpoint(" + mode + ")")
 	}
+	s.metrics.checkpointDone(s.clock.Monotonic()-began, err)
 	return err
 }
 

@@ -30,7 +30,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{
-		path: o.Path, clock: o.Clock, log: o.Logger, ctx: context.WithoutCancel(ctx), lock: lock,
+		path: o.Path, clock: o.Clock, log: o.Logger, ctx: context.WithoutCancel(ctx), lock: lock, metrics: newMetrics(),
 		failed: make(chan struct{}), stop: make(chan struct{}), prunes: make(chan struct{}, 1),
 	}
 	s.retention.Store(&queue.Retention{AttemptRows: maxAttempts})
@@ -38,6 +38,9 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	s.gate.init()
 	if err := s.open(ctx, o); err != nil {
 		return nil, errors.Join(explain(o.Path, err), s.unwind())
+	}
+	if err := s.metrics.register(s, o.Metrics); err != nil {
+		return nil, errors.Join(err, s.unwind())
 	}
 	s.start()
 	return s, nil

@@ -29,6 +29,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
 	"hookaido/internal/clock"
@@ -47,6 +48,8 @@ type Options struct {
 	// Notify is told what a long start is doing, for systemd's
 	// EXTEND_TIMEOUT_USEC; nil discards.
 	Notify func(progress string)
+	// Metrics gets the figures of the engine; nil keeps them to ourselves.
+	Metrics prometheus.Registerer
 	// AllowNetworkFS permits a database on NFS, SMB and the like, where SQLite's
 	// shared memory is not safe.
 	AllowNetworkFS bool
@@ -89,6 +92,7 @@ type Store struct {
 	files   *fileSet
 	marker  marker
 	disk    *diskGuard
+	metrics *metrics
 	readers *readPool
 	tag     uint64
 

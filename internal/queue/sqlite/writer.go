@@ -43,6 +43,7 @@ type writer struct {
 // transaction is what belongs to the open batch only.
 type transaction struct {
 	open   bool
+	done   bool // it was committed
 	synced bool // the batch promises durability
 	wrote  bool
 	weight int // of all operations
@@ -67,13 +68,16 @@ func (s *Store) process(batch []operation) {
 		return
 	}
 	w.now = queue.Nanos(s.clock.Now())
+	began := s.clock.Monotonic()
 	err := w.followClock()
 	if err == nil {
 		err = w.attempt(batch, false)
 	}
 	if classify(err) == faultFull {
+		s.metrics.retries.inc()
 		err = w.squeeze(batch, err)
 	}
+	s.metrics.batchDone(w, batch, s.clock.Monotonic()-began, err)
 	if err == nil {
 		err = s.files.checkAt(s.clock.Monotonic())
 	}
@@ -198,7 +202,8 @@ func (w *writer) commit() error {
 	if err := w.sql.commit.step(); err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}
-	w.tx.open = false
+	w.tx.open, w.tx.done = false, true
+	w.s.metrics.commits.inc()
 	w.committed()
 	return nil
 }
@@ -208,6 +213,7 @@ func (w *writer) rollback() error {
 	var err error
 	if w.tx.open && !w.c.c.AutoCommit() {
 		err = w.c.exec("ROLLBACK")
+		w.s.metrics.rollbacks.inc()
 	}
 	w.tx.open = false
 	w.mark, w.loose, w.pauses = w.tx.mark, w.tx.loose, w.tx.pauses
