@@ -3,13 +3,16 @@
 //
 //	load send  -url URL -secret-file FILE -rate N -for DURATION -out FILE
 //	load drain -url URL -token-file FILE -want FILE
+//	load flood -url URL -rate N -for DURATION -connections N
+//	load lines -rate N -for DURATION
 //	load hold  -listen ADDRESS
 //
 // Send opens a connection for each request, as senders of webhooks do, so that
 // a refused or reset connection is seen. FILE gets the number of each message
 // that was answered 202. Drain takes all messages over the pull API and tells
-// how many of the numbers in FILE it did not find, or found twice. Hold keeps an
-// address in use.
+// how many of the numbers in FILE it did not find, or found twice. Flood asks for
+// one page over and over; lines writes access lines to the journal by itself, and
+// error lines between them. Hold keeps an address in use.
 package main
 
 import (
@@ -33,19 +36,25 @@ func main() {
 	}
 }
 
+const commands = "send, drain, flood, lines or hold"
+
 func run(ctx context.Context, args []string) error {
 	if len(args) == 0 {
-		return errors.New("say what to do: load send, load drain or load hold")
+		return errors.New("say what to do: load " + commands)
 	}
 	switch args[0] {
 	case "send":
 		return send(ctx, args[1:])
 	case "drain":
 		return drain(ctx, args[1:])
+	case "flood":
+		return flood(ctx, args[1:])
+	case "lines":
+		return lines(ctx, args[1:])
 	case "hold":
 		return hold(ctx, args[1:])
 	default:
-		return fmt.Errorf("no command %q: load send, load drain or load hold", args[0])
+		return fmt.Errorf("no command %q: load %s", args[0], commands)
 	}
 }
 
