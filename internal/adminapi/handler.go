@@ -3,7 +3,8 @@
 //
 // One handler serves both ways in. Over TCP a request needs a token if there
 // are any; without tokens, which the configuration allows on loopback only, it
-// must name a loopback host, so that no web page gets in by DNS rebinding. Over
+// must name a loopback host or one that is allowed, so that no web page gets in
+// by DNS rebinding. Over
 // a Unix socket the permissions of the file decide who may connect, no token is
 // needed, the prefix is not used, and what changes the daemon is available too.
 package adminapi
@@ -29,8 +30,7 @@ type Options struct {
 	Endpoints *admin.Endpoints
 	// Prefix is in front of every path over TCP; empty for none.
 	Prefix string
-	// Hosts are names that a client without a token may put into Host, besides
-	// those of the loopback.
+	// Hosts are as in SetHosts.
 	Hosts []string
 	// Logger gets who changed what, and the causes of failures.
 	Logger *zap.Logger
@@ -41,7 +41,7 @@ type Handler struct {
 	service  *admin.Service
 	messages *admin.Messages
 	prefix   string
-	hosts    []string
+	hosts    atomic.Pointer[[]string]
 	logger   *zap.Logger
 	tokens   atomic.Pointer[auth.Tokens]
 	routes   map[string]route
@@ -62,7 +62,8 @@ type route struct {
 
 // New makes a handler without tokens; see SetTokens.
 func New(o Options) *Handler {
-	h := &Handler{service: o.Service, messages: o.Messages, prefix: o.Prefix, hosts: o.Hosts, logger: o.Logger}
+	h := &Handler{service: o.Service, messages: o.Messages, prefix: o.Prefix, logger: o.Logger}
+	h.SetHosts(o.Hosts)
 	h.tokens.Store(auth.NewTokens(nil))
 	h.routes = map[string]route{
 		"/healthz":  {method: http.MethodGet, serve: h.health, probe: true},
@@ -95,8 +96,14 @@ func New(o Options) *Handler {
 }
 
 // SetTokens puts a list of tokens in force. With an empty one every request
-// over TCP is allowed, if it names a loopback host.
+// over TCP is allowed, if it names a loopback host or one of SetHosts.
 func (h *Handler) SetTokens(t *auth.Tokens) { h.tokens.Store(t) }
+
+// SetHosts puts a list of names in force that clients may send as Host, beside
+// the loopback ones and the address itself: lower-case hosts, "*." and a suffix
+// for its sub-domains, or "*". Without tokens no others are answered; with tokens
+// an empty list allows all.
+func (h *Handler) SetHosts(names []string) { h.hosts.Store(&names) }
 
 // ServeHTTP implements [http.Handler].
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {

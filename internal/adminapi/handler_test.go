@@ -189,6 +189,7 @@ func TestWithoutTokens(t *testing.T) {
 func TestWithTokens(t *testing.T) {
 	a := newAPI(t)
 	a.handler.SetTokens(auth.NewTokens([]secret.Value{secret.New([]byte("t0ken"))}))
+	a.handler.SetHosts(nil)
 	const token = "\nAuthorization: Bearer t0ken"
 	tests := []struct{ name, network, head, want string }{
 		{"bare health", "tcp", "GET /adm/healthz\n" + local, "200 ok"},

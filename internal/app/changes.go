@@ -35,5 +35,8 @@ func describeChanges(before, after *config.Config) []string {
 	if !compile.Equal(before.AdminAPI.Tokens, after.AdminAPI.Tokens) {
 		changes = append(changes, "tokens of admin_api changed")
 	}
+	if !compile.Equal(before.AdminAPI.AllowedHosts, after.AdminAPI.AllowedHosts) {
+		changes = append(changes, "allowed_hosts of admin_api changed")
+	}
 	return changes
 }

@@ -71,6 +71,7 @@ func (a *App) put(cfg *config.Config, p *parts) {
 	a.rates = p.rates
 	a.pull.Swap(a.pull.Snapshot(p.pull))
 	a.adminAPI.SetTokens(p.admin)
+	a.adminAPI.SetHosts(cfg.AdminAPI.AllowedHosts)
 	a.putDeliveries(p.push)
 	a.store.SetRetention(retention(cfg.Retention))
 	a.config = cfg

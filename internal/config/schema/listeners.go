@@ -21,8 +21,9 @@ func adminBlock() *Block {
 			prefixRow("admin_api.prefix", "Path in front of every path of the API.", "prefix /ops"),
 			tokenRow("admin_api.auth", "A token that operators may send as bearer token.", "auth token credential:admin-token"),
 			{Name: "allowed_hosts", Args: []Arg{{Name: "HOST", Kind: hostKind()}}, List: true, Repeat: true, DefaultHelp: "none",
-				Field: "admin_api.allowed_hosts", Later: true,
-				Help: "Names that clients may send as Host, beside loopback ones and the address itself.", Example: "allowed_hosts hookaido.internal"},
+				Field: "admin_api.allowed_hosts",
+				Help: "Names that clients may send as Host, beside loopback ones and the address itself; all others are refused with 403. " +
+					"Without this only an API that has tokens takes any name. It is not for the Unix socket.", Example: "allowed_hosts hookaido.internal"},
 			tlsRow("admin_api.tls"),
 		}}
 }
