@@ -29,6 +29,7 @@ func (s *Store) Enqueue(ctx context.Context, b queue.Batch) ([]string, error) {
 	for _, it := range victims {
 		s.dequeue(it)
 		s.forget(it)
+		s.tally.evictions[evictedOldest]++
 	}
 	ids := make([]string, len(b.Messages))
 	for i := range b.Messages {
@@ -82,6 +83,7 @@ func (s *Store) makeRoom(b queue.Batch) ([]*item, error) {
 		bytes -= it.cost
 	}
 	if bytes > s.maxBytes {
+		s.tally.refused++
 		return nil, fmt.Errorf("%w: its messages would take %d of %d bytes of memory", queue.ErrFull, bytes, s.maxBytes)
 	}
 	return victims, nil

@@ -122,6 +122,7 @@ func (s *Store) enqueue(it *item, due int64) {
 	it.lane.ready.push(it)
 	it.lane.age.push(it)
 	s.queued++
+	s.tally.bytes[queue.StateQueued] += it.cost
 }
 
 // dequeue takes it out of the queued messages; the caller gives it a new state.
@@ -129,6 +130,7 @@ func (s *Store) dequeue(it *item) {
 	it.lane.ready.remove(it)
 	it.lane.age.remove(it)
 	s.queued--
+	s.tally.bytes[queue.StateQueued] -= it.cost
 }
 
 // forget removes it, which must be in no heap any more.

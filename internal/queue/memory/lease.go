@@ -147,6 +147,7 @@ func (s *Store) lease(it *item, until int64) queue.Leased {
 	it.state, it.until, it.salt = queue.StateLeased, until, s.nextSalt()
 	it.attempt++
 	it.lane.leased++
+	s.tally.bytes[queue.StateLeased] += it.cost
 	s.leases.push(it)
 	return queue.Leased{
 		ID: it.id, LeaseID: leaseID(it.seq, it.salt), Route: it.lane.route.name, Target: it.lane.target,
@@ -159,6 +160,7 @@ func (s *Store) lease(it *item, until int64) queue.Leased {
 func (s *Store) unlease(it *item) {
 	s.leases.remove(it)
 	it.lane.leased--
+	s.tally.bytes[queue.StateLeased] -= it.cost
 }
 
 // expire puts it back into the queue. It keeps the salt, so that the holder of

@@ -95,7 +95,7 @@ func (s *Store) change(it *item, r *queue.ChangeRequest, now int64) {
 		if state == queue.StateQueued {
 			s.enqueue(it, it.due)
 		} else {
-			it.lane.ended[state]++
+			s.rest(it, state)
 		}
 	}
 }
@@ -109,6 +109,7 @@ func (s *Store) takeOut(it *item) {
 		s.unlease(it)
 	default:
 		it.lane.ended[it.state]--
+		s.tally.bytes[it.state] -= it.cost
 	}
 	it.salt = 0
 }
@@ -116,7 +117,13 @@ func (s *Store) takeOut(it *item) {
 // end gives it a state in which it rests.
 func (s *Store) end(it *item, state queue.State, reason string, now int64) {
 	it.state, it.reason, it.since = state, reason, s.time.wall(now)
+	s.rest(it, state)
+}
+
+// rest counts it among those that rest in a state.
+func (s *Store) rest(it *item, state queue.State) {
 	it.lane.ended[state]++
+	s.tally.bytes[state] += it.cost
 }
 
 // restart puts it into the queue, with a new age.

@@ -27,6 +27,7 @@ func (s *Store) prune(now int64) {
 	for _, it := range s.items {
 		age := r.Age(it.state)
 		if age > 0 && !it.since.Add(age).After(wall) {
+			s.tally.aged(it.state)
 			s.takeOut(it)
 			s.forget(it)
 		} else if it.state == queue.StateDead {
@@ -36,6 +37,7 @@ func (s *Store) prune(now int64) {
 	if r.DeadDepth > 0 && len(dead) > r.DeadDepth {
 		slices.SortFunc(dead, func(a, b *item) int { return cmp.Or(a.since.Compare(b.since), cmp.Compare(a.seq, b.seq)) })
 		for _, it := range dead[:len(dead)-r.DeadDepth] {
+			s.tally.evictions[evictedDeadDepth]++
 			s.takeOut(it)
 			s.forget(it)
 		}

@@ -55,6 +55,7 @@ type Store struct {
 	queued  int
 	claims  claimSet
 	bytes   int64
+	tally   tally
 	// attempts are in the order of their ids
 	attempts    []queue.Attempt
 	lastAttempt uint64
@@ -88,6 +89,7 @@ func Open(o Options) *Store {
 		waiting:  map[*route]struct{}{},
 		leases:   ordered{before: endsBefore, slot: slotLease},
 		claims:   newClaimSet(o.MaxBytes),
+		tally:    tally{evictions: map[string]uint64{}},
 		mappings: map[pair]queue.Mapping{},
 		sealed:   map[pair]queue.SealedSecret{},
 	}
