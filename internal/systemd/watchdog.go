@@ -20,10 +20,11 @@ import (
 // watchdog off, with a reason for a warning. The variables are removed from
 // the environment, so call it once.
 func WatchdogPeriod() (period time.Duration, warning string) {
-	text := os.Getenv("WATCHDOG_USEC")
+	text, pid := os.Getenv("WATCHDOG_USEC"), os.Getenv("WATCHDOG_PID")
 	period, err := daemon.SdWatchdogEnabled(true)
 	if err != nil {
-		return 0, "the watchdog is off: " + clean(err.Error())
+		return 0, fmt.Sprintf("the watchdog is off: WATCHDOG_USEC=%s and WATCHDOG_PID=%s must be positive numbers; unset them, or have them set by WatchdogSec= in the unit",
+			clean(text), clean(pid))
 	}
 	if usec, err := strconv.ParseInt(text, 10, 64); err == nil && usec > math.MaxInt64/1000 {
 		return 0, "the watchdog is off: WATCHDOG_USEC=" + text + " is too large"
