@@ -12,7 +12,6 @@ import (
 	"hookaido/internal/config"
 	"hookaido/internal/httpx"
 	"hookaido/internal/observe"
-	"hookaido/internal/queue"
 	"hookaido/internal/systemd"
 )
 
@@ -47,31 +46,6 @@ func (a *App) makeRegistry() error {
 		errs = append(errs, a.registry.Register(observe.NewLostLines("access", a.logs.access.Dropped)))
 	}
 	return errors.Join(errs...)
-}
-
-// observeQueue has the queue's figures asked for at each scrape.
-func (a *App) observeQueue(ctx context.Context) error {
-	return a.registry.Register(observe.NewQueueCollector(ctx, a.queueStats))
-}
-
-// queueStats puts the queue's figures into the form of the gauges.
-func (a *App) queueStats(ctx context.Context) (observe.QueueStats, error) {
-	s, err := a.store.Stats(ctx)
-	if err != nil {
-		return observe.QueueStats{}, err
-	}
-	out := observe.QueueStats{
-		Queued: s.ByState[queue.StateQueued], Leased: s.ByState[queue.StateLeased],
-		Dead: s.ByState[queue.StateDead], Total: s.Total(),
-	}
-	now := a.opts.Clock.Now()
-	if !s.OldestQueued.IsZero() {
-		out.OldestQueued = max(0, now.Sub(s.OldestQueued))
-	}
-	if !s.EarliestDue.IsZero() {
-		out.ReadyLag = max(0, now.Sub(s.EarliestDue))
-	}
-	return out, nil
 }
 
 // metricsHandler serves the metrics at the path of the Hookaidofile and at all

@@ -65,13 +65,15 @@ func (a *App) openStore(ctx context.Context, cfg *config.Config) (store, error) 
 	}
 	if cfg.Backend() == config.Memory {
 		a.logger.Warn("queue_in_memory", zap.String("effect", "every message is lost when this process ends"))
-		return memory.Open(memory.Options{Clock: a.opts.Clock, Limits: limits}), nil
+		m := memory.Open(memory.Options{Clock: a.opts.Clock, Limits: limits})
+		return m, a.registry.Register(m.Collector())
 	}
 	s, err := sqlite.Open(ctx, sqlite.Options{
-		Path:   a.opts.DatabasePath,
-		Clock:  a.opts.Clock,
-		Limits: limits,
-		Logger: a.logger.Named("queue"),
+		Path:    a.opts.DatabasePath,
+		Clock:   a.opts.Clock,
+		Limits:  limits,
+		Logger:  a.logger.Named("queue"),
+		Metrics: a.registry,
 		Notify: func(progress string) {
 			if err := a.notifier.ExtendTimeout(migrationGrace, progress); err != nil {
 				a.logger.Debug("notify_failed", observe.Err(err))

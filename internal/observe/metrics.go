@@ -1,7 +1,6 @@
 package observe
 
 import (
-	"context"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -40,68 +39,4 @@ func NewLostLines(name string, dropped func() uint64) prometheus.Collector {
 		Help:        "Log lines lost to a slow reader or a failed write.",
 		ConstLabels: prometheus.Labels{"log": name},
 	}, func() float64 { return float64(dropped()) })
-}
-
-// QueueStats are the figures of the queue gauges.
-type QueueStats struct {
-	Queued, Leased, Dead int
-	// Total counts the messages in every state.
-	Total int
-	// OldestQueued is the age of the oldest queued message, ReadyLag how long
-	// the first message has been due; both are 0 if none is queued.
-	OldestQueued, ReadyLag time.Duration
-}
-
-// queueStatsTimeout bounds how long a scrape waits for the queue.
-const queueStatsTimeout = 2 * time.Second
-
-// QueueCollector asks the queue for its figures at each scrape. If the queue
-// doesn't answer in time its gauges are missing from that scrape, which alerts
-// can tell from zero; the other metrics are there.
-type QueueCollector struct {
-	base                         context.Context // that of the program; a scrape brings none
-	stats                        func(ctx context.Context) (QueueStats, error)
-	depth, total, oldest, behind *prometheus.Desc
-}
-
-// NewQueueCollector returns a collector; ctx ends its questions for good, and
-// stats must heed the context that it gets.
-func NewQueueCollector(ctx context.Context, stats func(ctx context.Context) (QueueStats, error)) *QueueCollector {
-	desc := func(name, help string, labels ...string) *prometheus.Desc {
-		return prometheus.NewDesc(name, help, labels, nil)
-	}
-	return &QueueCollector{
-		base:   ctx,
-		stats:  stats,
-		depth:  desc("hookaido_queue_depth", "Messages by state.", "state"),
-		total:  desc("hookaido_queue_total", "Messages in all states."),
-		oldest: desc("hookaido_queue_oldest_queued_age_seconds", "Age of the oldest queued message."),
-		behind: desc("hookaido_queue_ready_lag_seconds", "How long the first queued message has been due."),
-	}
-}
-
-// Describe implements [prometheus.Collector].
-func (q *QueueCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{q.depth, q.total, q.oldest, q.behind} {
-		ch <- d
-	}
-}
-
-// Collect implements [prometheus.Collector].
-func (q *QueueCollector) Collect(ch chan<- prometheus.Metric) {
-	ctx, cancel := context.WithTimeout(q.base, queueStatsTimeout)
-	defer cancel()
-	s, err := q.stats(ctx)
-	if err != nil {
-		return
-	}
-	gauge := func(d *prometheus.Desc, value float64, labels ...string) {
-		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
-	}
-	gauge(q.depth, float64(s.Queued), "queued")
-	gauge(q.depth, float64(s.Leased), "leased")
-	gauge(q.depth, float64(s.Dead), "dead")
-	gauge(q.total, float64(s.Total))
-	gauge(q.oldest, s.OldestQueued.Seconds())
-	gauge(q.behind, max(s.ReadyLag, 0).Seconds())
 }

@@ -54,7 +54,13 @@ func TestRegistry(t *testing.T) {
 func TestQueueGauges(t *testing.T) {
 	r := prometheus.NewRegistry()
 	var answer error
-	stats := QueueStats{Queued: 5, Leased: 2, Dead: 1, Total: 12, OldestQueued: 90 * time.Second, ReadyLag: 1500 * time.Millisecond}
+	stats := QueueStats{
+		Queued: 5, Leased: 2, Dead: 1, Total: 12, OldestQueued: 90 * time.Second, ReadyLag: 1500 * time.Millisecond, Orphaned: 3,
+		Lanes: []LaneStats{{
+			Route: "/a", Target: "pull", States: map[string]int{"queued": 4, "canceled": 1},
+			OldestQueued: time.Minute, ReadyLag: -time.Second, Paused: true,
+		}},
+	}
 	r.MustRegister(NewQueueCollector(t.Context(), func(ctx context.Context) (QueueStats, error) {
 		if _, bounded := ctx.Deadline(); !bounded {
 			t.Error("a scrape may wait for ever")
@@ -64,6 +70,12 @@ func TestQueueGauges(t *testing.T) {
 	want := map[string]float64{
 		"hookaido_queue_depth state=queued": 5, "hookaido_queue_depth state=leased": 2, "hookaido_queue_depth state=dead": 1,
 		"hookaido_queue_total": 12, "hookaido_queue_oldest_queued_age_seconds": 90, "hookaido_queue_ready_lag_seconds": 1.5,
+		"hookaido_queue_orphaned_messages":                                   3,
+		"hookaido_queue_messages route=/a state=queued target=pull":          4,
+		"hookaido_queue_messages route=/a state=canceled target=pull":        1,
+		"hookaido_queue_lane_oldest_queued_age_seconds route=/a target=pull": 60,
+		"hookaido_queue_lane_ready_lag_seconds route=/a target=pull":         0,
+		"hookaido_queue_lane_paused route=/a target=pull":                    1,
 	}
 	if d := cmp.Diff(want, gather(t, r)); d != "" {
 		t.Error(d)
