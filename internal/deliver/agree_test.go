@@ -28,7 +28,7 @@ func TestValidationAgrees(t *testing.T) {
 		"https://[fe80::1%25eth0]/", "https://u:p@x.example/", "https://x.example:0/", "https://x.example:65536/", "https://x.example:9/", "ftp://x.example/",
 		"https://127.0.0.1./", "https://[::ffff:a9fe:a9fe]/", "https:///p", "https://a_b.example/", "https://10.0.0.5.nip.io/",
 	}
-	for _, addr := range closedAddresses {
+	for _, addr := range closedAddresses() {
 		if strings.Contains(addr, ":") {
 			addr = "[" + addr + "]"
 		}

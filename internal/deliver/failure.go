@@ -35,8 +35,12 @@ func (p *progress) trace() *httptrace.ClientTrace {
 	return &httptrace.ClientTrace{
 		GetConn: func(string) { p.step.Store(int32(connecting)) },
 		GotConn: func(httptrace.GotConnInfo) { p.step.Store(int32(sending)) },
-		// an answer may begin before the request has been sent
-		WroteRequest:         func(httptrace.WroteRequestInfo) { p.step.CompareAndSwap(int32(sending), int32(waiting)) },
+		WroteRequest: func(info httptrace.WroteRequestInfo) {
+			if info.Err == nil { // it is told of a failure as well
+				// an answer may begin before the request has been sent
+				p.step.CompareAndSwap(int32(sending), int32(waiting))
+			}
+		},
 		GotFirstResponseByte: func() { p.step.Store(int32(answered)) },
 	}
 }
