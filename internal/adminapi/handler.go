@@ -32,6 +32,8 @@ type Options struct {
 	Prefix string
 	// Hosts are as in SetHosts.
 	Hosts []string
+	// Metrics is the page of the metrics; nil for none.
+	Metrics http.Handler
 	// Logger gets who changed what, and the causes of failures.
 	Logger *zap.Logger
 }
@@ -89,6 +91,7 @@ func New(o Options) *Handler {
 	}
 	h.addLanes(o.Routes)
 	h.addEndpoints(o.Endpoints)
+	h.addMetrics(o.Metrics)
 	for path, below := range h.scoped {
 		h.routes[path] = below.everywhere()
 	}

@@ -56,6 +56,7 @@ type App struct {
 	mu         sync.Mutex // guards what a reload replaces
 	config     *config.Config
 	generation int64
+	loaded     time.Time // when config came into force
 	rates      *limit.Rates
 	deliveries *deliveries
 	refused    string // why the last reload was, in one line; empty if it was not

@@ -107,3 +107,47 @@ func TestMetricsNeedARestart(t *testing.T) {
 		t.Errorf("after the refusals: %d", status)
 	}
 }
+
+// TestMetricsOfTheQueueAndTheConfig looks at what the app itself shows, on the
+// admin API too.
+func TestMetricsOfTheQueueAndTheConfig(t *testing.T) {
+	const config = listeners0 + `secrets { secret old { value raw:0123456789abcdef valid_from 2020-01-01T00:00:00Z valid_until 2100-01-01T00:00:00Z } }
+/a { pull { path /a } }
+/gone { pull { path /gone } }
+`
+	r := prepare(t, config).start()
+	page := func() string {
+		_, body := request(t, http.MethodGet, "http://"+r.address("admin")+"/metrics")
+		return body
+	}
+	want := func(lines ...string) {
+		t.Helper()
+		body := page()
+		for _, line := range lines {
+			if !strings.Contains(body, "\n"+line+"\n") {
+				t.Errorf("no line %q", line)
+			}
+		}
+	}
+	r.post("/a")
+	r.post("/a")
+	r.post("/gone")
+	want(`hookaido_queue_messages{route="/a",state="queued",target="pull"} 2`,
+		`hookaido_queue_messages{route="/a",state="dead",target="pull"} 0`,
+		`hookaido_queue_lane_paused{route="/a",target="pull"} 0`,
+		`hookaido_queue_orphaned_messages 0`, `hookaido_config_generation 1`, `hookaido_config_last_reload_successful 1`,
+		`hookaido_secret_not_after_seconds{secret="old"} 4.1024448e+09`)
+
+	r.write(strings.Replace(config, "/gone { pull { path /gone } }\n", "", 1))
+	if _, err := r.client.Reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r.write("nonsense")
+	if _, err := r.client.Reload(t.Context()); err == nil {
+		t.Fatal("nonsense was taken")
+	}
+	want(`hookaido_queue_orphaned_messages 1`, `hookaido_config_generation 2`, `hookaido_config_last_reload_successful 0`)
+	if body := page(); strings.Contains(body, `"/gone"`) {
+		t.Error("a route that is gone has series")
+	}
+}

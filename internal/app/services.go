@@ -17,7 +17,7 @@ import (
 // makeServices builds the services that live as long as the process.
 func (a *App) makeServices(ctx context.Context, cfg *config.Config, es *endpoints) error {
 	clk := a.opts.Clock
-	if err := a.observeQueue(ctx); err != nil {
+	if err := a.observeDaemon(ctx); err != nil {
 		return err
 	}
 	a.pressure = limit.NewPressure(limit.PressureOptions{Clock: clk, Read: a.backlog})
@@ -53,7 +53,7 @@ func (a *App) makeServices(ctx context.Context, cfg *config.Config, es *endpoint
 	}
 	a.adminAPI = adminapi.New(adminapi.Options{
 		Endpoints: endpoints,
-		Service:   a.admin, Messages: messages, Routes: routes, Prefix: cfg.AdminAPI.Prefix, Logger: a.logger.Named("admin_api"),
+		Service:   a.admin, Messages: messages, Routes: routes, Prefix: cfg.AdminAPI.Prefix, Metrics: a.scrape(), Logger: a.logger.Named("admin_api"),
 	})
 	return nil
 }

@@ -75,6 +75,7 @@ func (a *App) put(cfg *config.Config, p *parts) {
 	a.putDeliveries(p.push)
 	a.store.SetRetention(retention(cfg.Retention))
 	a.config = cfg
+	a.loaded = a.opts.Clock.Now()
 	a.generation++
 	a.admin.SetConfig(cfg, a.generation)
 }

@@ -99,6 +99,24 @@ func (m *metrics) route(route string) *routeMetrics {
 	return r
 }
 
+// keep ends the series of all other routes.
+func (m *metrics) keep(routes map[string]bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for route := range m.routes {
+		if routes[route] {
+			continue
+		}
+		delete(m.routes, route)
+		for _, c := range []*prometheus.CounterVec{m.dequeues, m.acks, m.nacks, m.ackConflicts, m.nackConflicts, m.expiries} {
+			c.DeletePartialMatch(prometheus.Labels{"route": route})
+		}
+		for _, h := range []*prometheus.HistogramVec{m.seconds, m.endToEnd} {
+			h.DeleteLabelValues(route)
+		}
+	}
+}
+
 func (r *routeMetrics) settled(k kind, n int) {
 	if k == acked {
 		r.acked.Add(float64(n))

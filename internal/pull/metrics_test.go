@@ -88,3 +88,28 @@ func TestMetricNames(t *testing.T) {
 		t.Errorf("%s: %s", p.Metric, p.Text)
 	}
 }
+
+func TestSeriesOfRoutesEndWithThem(t *testing.T) {
+	f := newFixture(t, nil)
+	f.lease(f.a, 1)
+	id := f.lease(f.b, 1)
+	gone := f.b
+	f.Swap(f.Snapshot(Settings{Routes: []Route{{Endpoint: "/a", Path: "/hooks/a"}}, Tokens: tokens("global"), Limits: defaults}))
+	f.settle(gone, queue.Ack, id...) // a request that was still running
+	families, err := f.reg.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, family := range families {
+		for _, m := range family.GetMetric() {
+			for _, l := range m.GetLabel() {
+				if l.GetValue() == "/hooks/b" {
+					t.Errorf("%s has a series of the route that is gone", family.GetName())
+				}
+			}
+		}
+	}
+	if n := f.metric("hookaido_pull_dequeue_total", "/hooks/a", "status=200"); n != 1 {
+		t.Errorf("the other route lost its count: %v", n)
+	}
+}

@@ -91,8 +91,16 @@ func (s *Service) Snapshot(set Settings) *Snapshot {
 	return snap
 }
 
-// Swap puts snap in force for requests that begin from now on.
-func (s *Service) Swap(snap *Snapshot) { s.current.Store(snap) }
+// Swap puts snap in force for requests that begin from now on. The metrics of
+// routes that it doesn't have end.
+func (s *Service) Swap(snap *Snapshot) {
+	s.current.Store(snap)
+	kept := make(map[string]bool, len(snap.endpoints))
+	for _, e := range snap.endpoints {
+		kept[e.route] = true
+	}
+	s.metrics.keep(kept)
+}
 
 // Authorize finds the endpoint at path, without the prefix of the API, for a
 // request with the given Authorization header. Who has no right to an endpoint
