@@ -36,6 +36,9 @@ type Options struct {
 	// with the version of the pool that began last, or else with the first key.
 	Keys []secret.Value
 	Pool secret.Pool
+	// MayLackKeys permits a set without a secret for a MAC, which refuses such
+	// handshakes: the pool gets its secrets later, and then there is another set.
+	MayLackKeys bool
 	// Clock tells which versions of the pool are valid; nil if it is empty.
 	Clock clock.Clock
 	// URL is the public address of the route, as the provider has it; empty if
@@ -148,7 +151,7 @@ func newHandshake(o Options) (handshake, error) {
 			h.pool, h.clock = o.Pool, o.Clock
 			h.keys = slices.DeleteFunc(slices.Concat([]secret.Value{o.Token}, o.Keys), func(v secret.Value) bool { return v.Len() == 0 })
 		}
-		return h, h.check()
+		return h, h.check(o.MayLackKeys)
 	}
 	return handshake{}, errors.New("is of a provider that isn't known")
 }
@@ -167,13 +170,13 @@ func (h *handshake) key() ([]byte, bool) {
 	return h.keys[0].Reveal(), true
 }
 
-func (h *handshake) check() error {
+func (h *handshake) check(mayLackKeys bool) error {
 	switch {
 	case h.token.Len() == 0 && h.use == needed:
 		return errors.New("needs the token that you agreed on with the provider: add `token REF`")
 	case h.token.Len() > 0 && h.use == unused:
 		return errors.New("has no use for a token: leave it out")
-	case h.use == keyed && len(h.keys) == 0 && h.pool.Len() == 0:
+	case h.use == keyed && len(h.keys) == 0 && h.pool.Len() == 0 && !mayLackKeys:
 		return errors.New("needs the secret that the provider has for this endpoint: add `token REF`, or the route's `auth hmac`")
 	case h.url == "" && h.needsURL:
 		return errors.New("needs the public address of the route, as the provider has it: add `url URL`")

@@ -57,6 +57,7 @@ func TestNew(t *testing.T) {
 	}{
 		{"no options", nil, ""},
 		{"meta", []Options{{Provider: "meta", Token: some}}, ""},
+		{"zoom whose secret comes later", []Options{{Provider: "zoom", MayLackKeys: true}}, ""},
 		{"meta without a token", []Options{{Provider: "meta", Keys: key}}, "handshake meta needs the token"},
 		{"two tokens of meta", []Options{{Provider: "meta", Token: some}, {Provider: "meta", Token: value("other")}}, ""},
 		{"meta with a URL", []Options{{Provider: "meta", Token: some, URL: ebayURL}}, "handshake meta has no use for a URL"},

@@ -79,6 +79,9 @@ type Options struct {
 	// request's timestamp in the canonical scheme and in a generic one with a
 	// timestamp, and the clock's time elsewhere.
 	Pool secret.Pool
+	// MayLackKeys permits a verifier without a key, which refuses every request:
+	// the pool gets its secrets later, and then there is another verifier.
+	MayLackKeys bool
 	// URL is what the provider calls, for providers that sign it. Its query
 	// does not count, that of the request does. If empty, the URL is put
 	// together from the request.
@@ -112,9 +115,9 @@ type Verifier struct {
 }
 
 // New makes a verifier. It fails for a provider that it does not know, for a
-// key that does not have the provider's form and when there is no key at all,
-// because a check without a key would refuse or admit everyone. Errors never
-// hold a key.
+// key that does not have the provider's form and, unless that is wanted, when
+// there is no key at all, because a check without a key refuses everyone. Errors
+// never hold a key.
 func New(o Options) (*Verifier, error) {
 	s, err := schemeOf(o)
 	if err != nil {
@@ -129,7 +132,7 @@ func New(o Options) (*Verifier, error) {
 	if v.keys, err = v.readKeys(o); err != nil {
 		return nil, fmt.Errorf("%s: %w", v.name(), err)
 	}
-	if len(v.keys) == 0 {
+	if len(v.keys) == 0 && !o.MayLackKeys {
 		return nil, errors.New("signature authentication needs at least one secret that is not empty")
 	}
 	v.hints = v.allHints()
