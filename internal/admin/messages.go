@@ -38,6 +38,8 @@ type Messages struct {
 	clock  clock.Clock
 	config func() *config.Config
 	log    *zap.Logger
+
+	published publishTally
 }
 
 // NewMessages makes the service.

@@ -63,6 +63,7 @@ func (m *Messages) Publish(ctx context.Context, p Publication) (Published, error
 	d := &deed{operation: "publish_messages", audit: &p.Audit}
 	n, err := m.publish(ctx, &p, d)
 	m.record(d, err)
+	m.published.count(n, p.Scope != nil, err)
 	if err != nil {
 		return Published{}, err
 	}
@@ -77,7 +78,7 @@ func (m *Messages) publish(ctx context.Context, p *Publication, d *deed) (int, e
 	}
 	items, err := p.Items()
 	if err != nil {
-		return 0, err
+		return 0, unreadable{err}
 	}
 	if len(items) == 0 || len(items) > MaxItems {
 		return 0, refuse("invalid_body", "items must have 1 to %d entries", MaxItems)

@@ -43,6 +43,9 @@ func (a *App) makeServices(ctx context.Context, cfg *config.Config, es *endpoint
 	messages := admin.NewMessages(admin.MessagesOptions{
 		Queue: a.store, Clock: clk, Config: a.admin.Config, Logger: a.logger.Named("admin"),
 	})
+	if err := a.registry.Register(messages.PublishCollector()); err != nil {
+		return err
+	}
 	routes := admin.NewRoutes(admin.RoutesOptions{
 		Queue: a.store, Clock: clk, Config: a.admin.Config, Deliveries: a.deliveryStatus, Recall: a.dispatcher.Recall,
 		Logger: a.logger.Named("admin"),

@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"hookaido/internal/auth/hmac"
+	"hookaido/internal/limit"
 )
 
 // reason is a label of hookaido_ingress_rejected_by_reason_total.
@@ -41,6 +42,7 @@ type metrics struct {
 	handshakes          *prometheus.CounterVec
 	// backpressure has the reasons of limit.Pressure.
 	backpressure *prometheus.CounterVec
+	backedUp     prometheus.Counter
 	// signatureFailures has the classes of hmac.Failure and "replay".
 	signatureFailures *prometheus.CounterVec
 	routes            *routeFamilies
@@ -66,6 +68,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 			Name: "hookaido_ingress_adaptive_backpressure_total",
 			Help: "Requests that adaptive backpressure refused, by the threshold that was reached.",
 		}, []string{"reason"}),
+		backedUp: counter("hookaido_ingress_adaptive_backpressure_applied_total", "Requests that adaptive backpressure refused."),
 		signatureFailures: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "hookaido_ingress_signature_failures_total",
 			Help: "Requests whose credentials or signature were refused, by the class of the failure.",
@@ -81,6 +84,9 @@ func newMetrics(r prometheus.Registerer) *metrics {
 			m.byReason[i][j] = byReason.WithLabelValues(reason, status)
 		}
 	}
+	for _, reason := range []limit.Reason{limit.QueuedPressure, limit.ReadyLag, limit.OldestQueuedAge, limit.SustainedGrowth} {
+		m.backpressure.WithLabelValues(string(reason))
+	}
 	for class := hmac.Missing; class <= hmac.Mismatch; class++ {
 		m.signatureFailures.WithLabelValues(class.String())
 	}
@@ -89,7 +95,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 	}
 	if r != nil {
 		r.MustRegister(m.accepted, m.enqueued, m.rejected, byReason, m.signatureFailures,
-			m.duplicates, m.ignored, m.handshakes, m.backpressure, m.routes.requests, m.routes.seconds)
+			m.duplicates, m.ignored, m.handshakes, m.backpressure, m.backedUp, m.routes.requests, m.routes.seconds)
 	}
 	return m
 }

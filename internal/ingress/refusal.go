@@ -154,6 +154,7 @@ func tooMany(wait time.Duration) *refusal {
 }
 
 func (x *exchange) backlogged(reason limit.Reason) *refusal {
+	x.metrics.backedUp.Inc()
 	x.metrics.backpressure.WithLabelValues(string(reason)).Inc()
 	return &refusal{
 		answer: &httpx.Error{Status: http.StatusServiceUnavailable, Code: "backpressure",
