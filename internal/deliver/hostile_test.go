@@ -129,7 +129,7 @@ func TestHangingTargets(t *testing.T) {
 	m := message()
 	m.Payload = make([]byte, 32<<20) // more than the buffers of two sockets take
 	over := make(chan struct{})
-	defer close(over)
+	t.Cleanup(func() { close(over) })
 	for name, c := range map[string]struct{ url, text string }{
 		"never reads": {raw(t, func(c net.Conn) {
 			_ = c.(*net.TCPConn).SetReadBuffer(4096)
@@ -139,6 +139,7 @@ func TestHangingTargets(t *testing.T) {
 		"stops in a head": {says(t, "HTTP/1.1 200 OK\r\nA: "), "it was reading the answer"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			target := newTarget(t, newDeliverer(t, options()), config.Target{URL: c.url, Timeout: time.Second})
 			r := target.Attempt(t.Context(), m)
 			wantResult(t, r, Retry, 0, ReasonTimeout)

@@ -24,6 +24,11 @@ const (
 	RuleRedirect   Rule = "redirect"
 )
 
+// Rules lists them all.
+func Rules() []Rule {
+	return []Rule{RuleMalformed, RuleHTTPSOnly, RuleDeny, RuleNotAllowed, RuleNotPublic, RuleMetadata, RuleOwn, RuleRedirect}
+}
+
 // Denial is a refusal by the egress policy.
 type Denial struct {
 	Rule Rule

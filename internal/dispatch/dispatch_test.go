@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -363,3 +364,36 @@ func TestOrderWithOnePermit(t *testing.T) {
 }
 
 func newRegistry() *prometheus.Registry { return prometheus.NewRegistry() }
+
+// TestDenialsAreCountedByRule is rule 12 of ssrf.md.
+func TestDenialsAreCountedByRule(t *testing.T) {
+	bubble(t, func(r *rig) {
+		s := &server{behave: func(*queue.Leased, int) deliver.Result {
+			return deliver.Result{Class: deliver.GiveUp, Reason: deliver.ReasonEgress, Cause: fmt.Errorf("refused: %w", &deliver.Denial{Rule: deliver.RuleMetadata})}
+		}}
+		r.swap(4, s.target("t"))
+		r.put(3, "t")
+		pass(time.Second)
+		r.wantCounts(0, 0, 3)
+		families, err := r.registry.Gather()
+		if err != nil {
+			r.Fatal(err)
+		}
+		got := map[string]float64{}
+		for _, f := range families {
+			for _, m := range f.GetMetric() {
+				if f.GetName() == "hookaido_delivery_denied_by_rule_total" {
+					got[m.GetLabel()[0].GetValue()] = m.GetCounter().GetValue()
+				}
+			}
+		}
+		want := map[string]float64{}
+		for _, rule := range deliver.Rules() {
+			want[string(rule)] = 0
+		}
+		want["metadata"] = 3
+		if !maps.Equal(got, want) {
+			t.Errorf("counted %v, want %v", got, want)
+		}
+	})
+}

@@ -1,11 +1,13 @@
 package dispatch
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"hookaido/internal/deliver"
 	"hookaido/internal/queue"
 )
 
@@ -13,7 +15,7 @@ import (
 // configured ones only, without the query of a URL.
 type metrics struct {
 	attempts, acked, retried, dead, leaseLost prometheus.Counter
-	deadBy                                    *prometheus.CounterVec
+	deadBy, deniedBy                          *prometheus.CounterVec
 	seconds, endToEnd                         *prometheus.HistogramVec
 	running, breaker                          *prometheus.GaugeVec
 }
@@ -40,6 +42,9 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 		deadBy: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "hookaido_delivery_dead_by_reason_total", Help: "Dead letters of deliveries by reason.",
 		}, []string{"reason"}),
+		deniedBy: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "hookaido_delivery_denied_by_rule_total", Help: "Attempts that the egress policy refused, by the part of it that did.",
+		}, []string{"rule"}),
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "hookaido_delivery_attempt_seconds", Help: "Time that attempts took.",
 			Buckets: []float64{0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30},
@@ -54,8 +59,11 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 	for _, reason := range []string{deadNoRetry, deadMaxRetries, deadPolicy, deadGone} {
 		m.deadBy.WithLabelValues(reason)
 	}
+	for _, rule := range deliver.Rules() {
+		m.deniedBy.WithLabelValues(string(rule))
+	}
 	for _, c := range []prometheus.Collector{
-		m.attempts, m.acked, m.retried, m.dead, m.leaseLost, m.deadBy, m.seconds, m.endToEnd, m.running, m.breaker,
+		m.attempts, m.acked, m.retried, m.dead, m.leaseLost, m.deadBy, m.deniedBy, m.seconds, m.endToEnd, m.running, m.breaker,
 	} {
 		if err := r.Register(c); err != nil {
 			return nil, fmt.Errorf("register the metrics of deliveries: %w", err)
@@ -82,9 +90,13 @@ func (m *metrics) forget(route, target string) {
 }
 
 // count counts an attempt for a message that came in at a time.
-func (m *metrics) count(c *queue.Conclusion, l *laneMetrics, received time.Time) {
+func (m *metrics) count(c *queue.Conclusion, l *laneMetrics, r *deliver.Result, received time.Time) {
 	m.attempts.Inc()
-	l.seconds.Observe(c.Attempt.Latency.Seconds())
+	l.seconds.Observe(r.Latency.Seconds())
+	var denial *deliver.Denial
+	if r.Reason == deliver.ReasonEgress && errors.As(r.Cause, &denial) {
+		m.deniedBy.WithLabelValues(string(denial.Rule)).Inc()
+	}
 	switch c.Attempt.Outcome {
 	case queue.OutcomeAcked:
 		m.acked.Inc()

@@ -160,7 +160,7 @@ func (r *route) deliver(l *lane, b begun) {
 	result := b.target.Deliver.Attempt(r.d.attempts, &b.leased)
 	c := conclude(&b.leased, &b.target, &result, r.d.random())
 	c.Attempt.At = at
-	r.d.metrics.count(&c, b.gauge, b.leased.ReceivedAt)
+	r.d.metrics.count(&c, b.gauge, &result, b.leased.ReceivedAt)
 	r.d.tell(b.label, &c, &result)
 	r.finished(l, &b, &result)
 	r.d.settler.put(entry{Conclusion: c, lane: l, until: b.until, permit: b.permit})
