@@ -25,6 +25,7 @@ func (h *Handler) addLanes(service *admin.Routes) {
 			h.answer(w, done, err)
 		}}
 	}
+	h.routes["/message"] = route{method: http.MethodGet, serve: h.getMessage}
 	h.routes["/messages/move"] = route{method: http.MethodPost, serve: h.move}
 }
 

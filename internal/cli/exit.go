@@ -1,20 +1,26 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
 
 	"hookaido/internal/app"
+	"hookaido/internal/client"
 )
 
 // The exit codes, after sysexits.h where it has one; app adds those of the
 // daemon.
 const (
-	exitOK     = 0
-	exitFailed = 1
-	exitUsage  = 2
+	exitOK          = 0
+	exitFailed      = 1 // it was refused, or not all of it was done
+	exitUsage       = 2
+	exitUnavailable = 69 // no daemon answers
+	exitDamaged     = 74 // a disk or a database
+	exitDenied      = 77
+	exitInterrupted = 130 // by SIGINT, as shells have it
 )
 
 // usageError is a wrong call of cmd.
@@ -38,6 +44,7 @@ func (p *program) exitCode(err error) int {
 	var usage usageError
 	var failure *app.Failure
 	var code codeError
+	var remote *client.Error
 	switch {
 	case err == nil:
 		return exitOK
@@ -52,6 +59,14 @@ func (p *program) exitCode(err error) int {
 	case errors.As(err, &failure):
 		p.complain(err)
 		return failure.Code
+	case errors.Is(err, context.Canceled):
+		p.complain(errors.New("interrupted"))
+		return exitInterrupted
+	case errors.As(err, &remote):
+		p.complain(err)
+		return map[client.Class]int{
+			client.Unreachable: exitUnavailable, client.Denied: exitDenied, client.Refused: exitFailed,
+		}[remote.Class]
 	default:
 		p.complain(err)
 		return exitFailed

@@ -3,17 +3,11 @@ package cli
 import (
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"hookaido/internal/admin"
-	"hookaido/internal/client"
 )
-
-func socketFlag(cmd *cobra.Command) {
-	cmd.Flags().String("socket", "", "the daemon's admin socket (default /run/hookaido/admin.sock, else ./.data/admin.sock)")
-}
 
 func (p *program) reloadCommand() *cobra.Command {
 	cmd := &cobra.Command{
@@ -49,12 +43,4 @@ func (p *program) reloadCommand() *cobra.Command {
 	}
 	socketFlag(cmd)
 	return cmd
-}
-
-// connect makes a client of the running daemon; a timeout of 0 is the default.
-func (p *program) connect(cmd *cobra.Command, timeout time.Duration) (*client.Client, error) {
-	if err := p.bind(cmd); err != nil {
-		return nil, err
-	}
-	return client.New(client.Options{Socket: p.socketPath(), Timeout: timeout})
 }

@@ -66,7 +66,9 @@ func (p *program) root() *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{cmd, err}
 	})
-	root.AddCommand(p.runCommand(), p.configCommand(), p.reloadCommand(), p.statusCommand(), p.secretCommand(), p.versionCommand())
+	root.AddCommand(p.runCommand(), p.configCommand(), p.reloadCommand(), p.statusCommand(),
+		p.routesCommand(), p.pauseCommand(), p.resumeCommand(), p.messagesCommand(), p.dlqCommand(), p.attemptsCommand(),
+		p.secretCommand(), p.versionCommand())
 	return root
 }
 

@@ -1,15 +1,15 @@
 package cli
 
 import (
-	"encoding/json"
 	"fmt"
-	"strconv"
-	"text/tabwriter"
+	"io"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"hookaido/internal/admin"
+	"hookaido/internal/client"
+	"hookaido/internal/clock"
 )
 
 func (p *program) statusCommand() *cobra.Command {
@@ -18,112 +18,107 @@ func (p *program) statusCommand() *cobra.Command {
 		Use:   "status",
 		Short: "Show what the running daemon does",
 		Long: "Status asks the running daemon over its admin socket; root and members of the\n" +
-			"group hookaido may. Exit codes: 0 it works, 1 it doesn't run or can't store\n" +
-			"messages.",
-		Example: "  hookaido status\n  hookaido status --json",
+			"group hookaido may. It exits with 1 if messages can't be stored.",
+		Example: "  hookaido status\n  hookaido status --json | jq .store",
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := p.connect(cmd, 5*time.Second)
+			c, err := p.reach(cmd)
 			if err != nil {
 				return err
 			}
 			defer c.Close()
-			s, err := c.Status(cmd.Context())
+			now, err := look(cmd, c)
 			if err != nil {
 				return err
 			}
 			if asJSON {
-				enc := json.NewEncoder(p.Stdout)
-				enc.SetIndent("", "  ")
-				err = enc.Encode(s)
+				err = p.printJSON(now)
 			} else {
-				err = p.printStatus(s)
+				err = now.print(p.Stdout)
 			}
-			if err == nil && !s.Store.OK {
+			if err == nil && !now.Store.OK {
 				return errSilent
 			}
 			return err
 		},
 	}
-	socketFlag(cmd)
+	serverFlags(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON for programs")
 	return cmd
 }
 
-func (p *program) printStatus(s admin.Status) error {
-	w := tabwriter.NewWriter(p.Stdout, 0, 0, 2, ' ', 0)
-	row := func(format string, args ...any) { fmt.Fprintf(w, format+"\n", args...) }
-	row("version\t%s", s.Version)
-	row("process\tpid %d, %s, up %s", s.PID, s.Phase, time.Duration(s.UptimeSeconds)*time.Second)
-	row("config\t%s, generation %d, loaded %s", s.Config.Path, s.Config.Generation, s.Config.LoadedAt.Format(time.RFC3339))
+// picture is what the daemon does at one moment.
+type picture struct {
+	admin.Status
+	// Lanes are the targets of all routes; empty while the queue can't be read.
+	Lanes []admin.RouteLane `json:"lanes"`
+}
+
+// look asks for a picture.
+func look(cmd *cobra.Command, c *client.Client) (picture, error) {
+	status, err := c.Status(cmd.Context())
+	if err != nil {
+		return picture{}, err
+	}
+	now := picture{Status: status, Lanes: []admin.RouteLane{}}
+	if status.Store.OK {
+		list, err := c.Routes(cmd.Context())
+		if err != nil {
+			return picture{}, err
+		}
+		now.Lanes = list.Items
+	}
+	return now, nil
+}
+
+func (s *picture) print(to io.Writer) error {
+	t := newTable(to)
+	t.row("version", s.Version)
+	t.row("process", fmt.Sprintf("pid %d, %s, up %s", s.PID, s.Phase, time.Duration(s.UptimeSeconds)*time.Second))
+	t.row("config", fmt.Sprintf("%s, generation %d, loaded %s, fingerprint %.12s",
+		s.Config.Path, s.Config.Generation, stamp(s.Config.LoadedAt), s.Config.Fingerprint))
 	if failed := s.Config.LastReloadError; failed != nil {
-		row("last reload\trefused at %s: %s", failed.At.Format(time.RFC3339), failed.Detail)
+		t.row("last reload", fmt.Sprintf("REFUSED at %s: %s", stamp(failed.At), failed.Detail))
 	}
-	switch {
-	case s.Store.OK && s.Store.DiskLow:
-		row("queue\t%s, DISK FULL: webhooks are refused, workers are served; %d messages", s.Store.Backend, s.Store.Total)
-	case s.Store.OK:
-		row("queue\t%s, ok, %d messages", s.Store.Backend, s.Store.Total)
-	default:
-		row("queue\t%s, FAILED: %s", s.Store.Backend, s.Store.Error)
-	}
+	t.row("queue", s.Store.Backend+", "+storeState(&s.Store))
 	for _, l := range s.Listeners {
-		row("listener\t%s\t%s (%s)", l.Name, l.Address, l.Source)
+		t.row("listener", fmt.Sprintf("%s on %s (%s)", l.Name, l.Address, l.Source))
 	}
-	if err := w.Flush(); err != nil {
+	if err := t.flush(); err != nil {
 		return err
 	}
-	fmt.Fprintln(p.Stdout)
-	row("ROUTE\tPULL\tQUEUED\tLEASED\tDEAD\tOLDEST")
-	for _, r := range s.Routes {
-		note := ""
-		if !r.Configured {
-			note = "  (no longer configured)"
+	return s.printLanes(to)
+}
+
+// storeState says whether the queue works, and how full it is.
+func storeState(s *admin.StoreStatus) string {
+	if !s.OK {
+		return "FAILED: " + s.Error
+	}
+	text := "ok"
+	if s.DiskLow {
+		text = "DISK FULL: webhooks are refused, workers are served"
+	}
+	text += "; " + plural(s.Total, "message")
+	for _, state := range []string{"queued", "leased", "dead", "canceled"} {
+		if n := s.ByState[state]; n > 0 {
+			text += ", " + number(n) + " " + state
 		}
-		row("%s%s\t%s\t%d\t%d\t%d\t%s", r.Route, note, dash(r.Pull), r.Queued, r.Leased, r.Dead, age(r.OldestQueuedAgeSeconds))
 	}
-	if len(s.Deliveries) > 0 {
-		row("\nTARGET\tROUTE\tRUNNING\tSTATE")
-	}
-	for _, d := range s.Deliveries {
-		row("%s\t%s\t%d\t%s", d.Target, d.Route, d.Running, deliveryState(d))
-	}
-	return w.Flush()
+	return text
 }
 
-// deliveryState says whether a target gets messages.
-func deliveryState(d admin.Delivery) string {
-	switch {
-	case d.Breaker == "open":
-		return fmt.Sprintf("RESTING after %d failures (%s), next try in %ds", d.Failures, d.Reason, d.ProbeInSeconds)
-	case d.Breaker == "half_open":
-		return fmt.Sprintf("RESTING after %d failures (%s), trying", d.Failures, d.Reason)
-	case d.Failures > 0:
-		return fmt.Sprintf("%d failures (%s)", d.Failures, d.Reason)
+func (s *picture) printLanes(to io.Writer) error {
+	if len(s.Lanes) == 0 {
+		return nil
 	}
-	return "ok"
-}
-
-func dash(s string) string {
-	if s == "" {
-		return "-"
+	fmt.Fprintln(to)
+	now := clock.System{}.Now()
+	t := newTable(to, "ROUTE", "TARGET", "QUEUED", "LEASED", "DEAD", "OLDEST", "STATE")
+	for i := range s.Lanes {
+		l := &s.Lanes[i]
+		t.row(l.Route, l.Target, number(l.Queued), number(l.Leased), number(l.Dead),
+			age(l.OldestQueuedAgeSeconds), laneState(l, now))
 	}
-	return s
-}
-
-// age shows seconds in the largest unit that says enough.
-func age(seconds *int64) string {
-	if seconds == nil {
-		return "-"
-	}
-	switch n := *seconds; {
-	case n < 120:
-		return strconv.FormatInt(n, 10) + "s"
-	case n < 2*3600:
-		return strconv.FormatInt(n/60, 10) + "m"
-	case n < 48*3600:
-		return strconv.FormatInt(n/3600, 10) + "h"
-	default:
-		return strconv.FormatInt(n/86400, 10) + "d"
-	}
+	return t.flush()
 }

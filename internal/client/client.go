@@ -4,16 +4,16 @@ package client
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"net"
 	"net/http"
 	"net/url"
 	"strings"
-	"syscall"
 	"time"
 
 	"hookaido/internal/admin"
@@ -30,6 +30,8 @@ type Options struct {
 	// http://127.0.0.1:2019. Token is for it; nil for none.
 	URL   string
 	Token Credential
+	// Authorities are whom to trust when URL is HTTPS; nil for the system's.
+	Authorities *x509.CertPool
 	// Timeout bounds a call; 0 is 30 seconds.
 	Timeout time.Duration
 }
@@ -51,7 +53,9 @@ func New(o Options) (*Client, error) {
 	if timeout == 0 {
 		timeout = defaultTimeout
 	}
-	transport := &http.Transport{} // a proxy of the environment has no part in this
+	transport := &http.Transport{ // a proxy of the environment has no part in this
+		TLSClientConfig: &tls.Config{RootCAs: o.Authorities, MinVersion: tls.VersionTLS12},
+	}
 	c := &Client{http: &http.Client{Transport: transport, Timeout: timeout, CheckRedirect: noRedirect}, token: o.Token}
 	if o.URL == "" {
 		c.base, c.place, c.unix = "http://localhost", o.Socket, true
@@ -152,40 +156,6 @@ func (c *Client) send(req *http.Request) (int, []byte, error) {
 		return 0, nil, c.explain(err)
 	}
 	return resp.StatusCode, body, nil
-}
-
-// explain says what an error of the connection means.
-func (c *Client) explain(err error) error {
-	var netErr net.Error
-	switch {
-	case c.unix && errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("hookaido isn't running: there is no socket at %s; start it with: systemctl start hookaido", c.place)
-	case c.unix && errors.Is(err, syscall.ECONNREFUSED):
-		return fmt.Errorf("hookaido isn't running: nobody listens on %s; start it with: systemctl start hookaido", c.place)
-	case c.unix && errors.Is(err, fs.ErrPermission):
-		return fmt.Errorf("you may not use %s: run this as root, or as a member of the socket's group (ls -l %s)", c.place, c.place)
-	case errors.Is(err, syscall.ECONNREFUSED):
-		return fmt.Errorf("nobody listens at %s: is hookaido running, and is that its admin_api listen address?", c.place)
-	case errors.As(err, &netErr) && netErr.Timeout():
-		return fmt.Errorf("hookaido at %s did not answer in time: see journalctl -u hookaido", c.place)
-	}
-	var u *url.Error
-	if errors.As(err, &u) {
-		err = u.Err
-	}
-	return fmt.Errorf("talk to hookaido at %s: %w", c.place, err)
-}
-
-// refusal turns an answer that is no success into an error.
-func (c *Client) refusal(status int, body []byte) error {
-	var answer struct{ Code, Detail string }
-	if json.Unmarshal(body, &answer) != nil || answer.Code == "" {
-		return fmt.Errorf("%s answers %d without a reason: is that the admin API of hookaido?", c.place, status)
-	}
-	if status == http.StatusUnauthorized {
-		return fmt.Errorf("hookaido at %s wants another token: give one that admin_api { auth token … } lists", c.place)
-	}
-	return fmt.Errorf("hookaido at %s refuses: %s (%s)", c.place, answer.Detail, answer.Code)
 }
 
 func (c *Client) decode(body []byte, into any) error {
