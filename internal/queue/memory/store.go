@@ -63,6 +63,9 @@ type Store struct {
 	mappings map[pair]queue.Mapping
 	sealed   map[pair]queue.SealedSecret
 
+	trend       trend
+	laneNumbers map[pair]uint64
+
 	retention queue.Retention
 	pruneAt   int64 // when the next round of pruning is due
 }
@@ -92,6 +95,8 @@ func Open(o Options) *Store {
 		tally:    tally{evictions: map[string]uint64{}},
 		mappings: map[pair]queue.Mapping{},
 		sealed:   map[pair]queue.SealedSecret{},
+
+		laneNumbers: map[pair]uint64{},
 	}
 	s.timer.Stop()
 	s.loop.Add(1)

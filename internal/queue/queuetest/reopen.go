@@ -39,6 +39,7 @@ func reopenCases() []contractCase {
 		{name: "chosen ids stay taken", run: chosenStayTaken},
 		{name: "states, ages and pauses survive", run: managedSurvives},
 		{name: "mappings and sealed secrets survive", run: mappedSurvives},
+		{name: "samples of the backlog survive", run: trendSurvives},
 		{name: "records of attempts survive, later ones have greater ids", run: recordsSurvive},
 		{name: "a ping succeeds", run: func(r *rig) {
 			r.put("1")

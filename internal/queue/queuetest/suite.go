@@ -75,6 +75,7 @@ type Operator interface {
 	Manager
 	Mapper
 	SecretKeeper
+	Sampler
 }
 
 // Options say how a case wants its queue.
@@ -104,6 +105,7 @@ func Run(t *testing.T, open Open) {
 		{"Pause", pauseCases()},
 		{"Mapping", mappingCases()},
 		{"Sealed", sealedCases()},
+		{"Trend", trendCases()},
 		{"MaxDeliveries", maxDeliveryCases()},
 		{"Retention", retentionCases()},
 		{"Limits", limitCases()},

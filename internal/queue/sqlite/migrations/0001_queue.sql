@@ -68,6 +68,16 @@ CREATE TABLE pause (
   PRIMARY KEY (route, target)
 ) STRICT, WITHOUT ROWID;
 
+-- The backlog at times, each with the numbers of its lanes (see CutLaneTrend of
+-- package queue).
+CREATE TABLE trend (
+  at     INTEGER PRIMARY KEY,
+  queued INTEGER NOT NULL,
+  leased INTEGER NOT NULL,
+  dead   INTEGER NOT NULL,
+  lanes  BLOB    NOT NULL
+) STRICT;
+
 -- The routes that operators gave to endpoints.
 CREATE TABLE mapping (
   application TEXT    NOT NULL,
