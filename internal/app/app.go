@@ -172,7 +172,6 @@ func (a *App) serve(ctx context.Context) error {
 		case <-a.store.Failed():
 			return a.storeFailed(ctx)
 		case <-a.triggers.hangup:
-			a.logs.reopen()
 			a.reloadFor(ctx, "signal_sighup")
 		case <-a.triggers.changed:
 			a.reloadFor(ctx, "watch")

@@ -17,8 +17,11 @@ import (
 )
 
 // Reload takes the Hookaidofile anew: as a whole, or not at all. It implements
-// [admin.Reloader]; calls come one at a time, through the admin service.
+// [admin.Reloader]; calls come one at a time, through the admin service. Logs in
+// files go on in new ones also if the Hookaidofile is refused, for after a
+// rotation.
 func (a *App) Reload(ctx context.Context) (admin.ReloadResult, error) {
+	a.logs.reopen()
 	a.notify(a.notifier.Reloading())
 	result, err := a.reload(ctx)
 	a.mu.Lock()
