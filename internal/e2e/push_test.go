@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -28,8 +29,28 @@ type receiver struct {
 // time; what it answers with a status from 200 to 299 is done.
 func receive(t testing.TB, answer func(w http.ResponseWriter, r *http.Request, body string) int) *receiver {
 	t.Helper()
+	rec := newReceiver(answer)
+	rec.server.Start()
+	t.Cleanup(rec.server.Close)
+	return rec
+}
+
+// receiveAt starts a target, which takes everything, at an address.
+func receiveAt(t testing.TB, address string) *receiver {
+	t.Helper()
+	rec := newReceiver(nil)
+	l, err := net.Listen("tcp", address)
+	must(t, err)
+	must(t, rec.server.Listener.Close())
+	rec.server.Listener = l
+	rec.server.Start()
+	t.Cleanup(rec.server.Close)
+	return rec
+}
+
+func newReceiver(answer func(w http.ResponseWriter, r *http.Request, body string) int) *receiver {
 	rec := &receiver{begun: map[string]int{}, done: map[string]int{}}
-	rec.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	rec.server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		b, err := io.ReadAll(r.Body)
 		if err != nil {
 			return
@@ -54,7 +75,6 @@ func receive(t testing.TB, answer func(w http.ResponseWriter, r *http.Request, b
 		}
 		w.WriteHeader(status)
 	}))
-	t.Cleanup(rec.server.Close)
 	return rec
 }
 
@@ -152,8 +172,8 @@ func TestPushRetryAfter(t *testing.T) {
 	d.eventually("delivered", func() bool { _, done, _ := rec.counts(); return done == 1 })
 	rec.mu.Lock()
 	defer rec.mu.Unlock()
-	if wait := rec.at[1].Sub(rec.at[0]); wait < 2*time.Second || wait > 4*time.Second {
-		t.Errorf("tried again after %v, want the 2s that the target asked for", wait)
+	if wait := rec.at[1].Sub(rec.at[0]); wait < 2*time.Second {
+		t.Errorf("tried again after %v, want at least the 2s that the target asked for", wait)
 	}
 	first, _, _ := strings.Cut(rec.ids[0], " ")
 	if rec.ids[0] != first+" 1" || rec.ids[1] != first+" 2" || !strings.HasPrefix(first, "evt_") {
