@@ -1,6 +1,7 @@
 package compile
 
 import (
+	"reflect"
 	"slices"
 	"strings"
 
@@ -95,16 +96,28 @@ type comparison struct {
 
 func (c *comparison) add(d Difference) { c.found = append(c.found, d) }
 
-// key tells a node from the others in its block.
-func (n *Node) key() string {
+// key tells a node from the others in its block. It may have what label hides.
+func (n *Node) key() string { return n.called(Value.identity) }
+
+// label is key for people.
+func (n *Node) label() string { return n.called(func(v Value) string { return v.Text }) }
+
+func (n *Node) called(text func(Value) string) string {
 	if n.Keyed && len(n.Values) > 0 {
 		name := n.Name
 		if isRoute(n) {
 			name = "route"
 		}
-		return name + " " + n.Values[0].Text
+		return name + " " + text(n.Values[0])
 	}
 	return n.Name
+}
+
+func (v Value) identity() string {
+	if v.raw.IsValid() && v.raw.Kind() == reflect.String {
+		return v.raw.String()
+	}
+	return v.Text
 }
 
 // byKey joins plain nodes of one name, and returns all by their keys, in order.
@@ -131,7 +144,7 @@ func (c *comparison) nodes(before, after []*Node, path string) {
 	keys, old := byKey(before)
 	newKeys, now := byKey(after)
 	for _, key := range keys {
-		at := join(path, key, old[key])
+		at := join(path, old[key])
 		if now[key] == nil {
 			c.add(Difference{Path: at, Before: old[key].value(), Restart: c.needsRestart(at)})
 			continue
@@ -140,13 +153,14 @@ func (c *comparison) nodes(before, after []*Node, path string) {
 	}
 	for _, key := range newKeys {
 		if old[key] == nil {
-			at := join(path, key, now[key])
+			at := join(path, now[key])
 			c.add(Difference{Path: at, After: now[key].value(), Restart: c.needsRestart(at)})
 		}
 	}
 }
 
-func join(path, key string, n *Node) string {
+func join(path string, n *Node) string {
+	key := n.label()
 	switch {
 	case path == "":
 		return key

@@ -72,6 +72,7 @@ func (m masks) shower(file *syntax.File) func(line int) string {
 		}
 		hideRaw(line)
 		hideUserinfo(line)
+		hideQuery(line)
 		if file.Broken {
 			hideStrings(line)
 		}
@@ -128,6 +129,25 @@ func hideUserinfo(line []rune) {
 		}
 		if strings.ContainsRune(string(line[from:at]), ':') {
 			hide(line, from, at)
+		}
+	}
+}
+
+// hideQuery masks the values in the queries of URLs.
+func hideQuery(line []rune) {
+	text := string(line)
+	for from := 0; ; {
+		i := strings.Index(text[from:], "://")
+		if i < 0 {
+			return
+		}
+		from += i + len("://")
+		end := len(text)
+		if n := strings.IndexAny(text[from:], " \t\"{}#"); n >= 0 {
+			end = from + n
+		}
+		if n := strings.IndexByte(text[from:end], '?'); n >= 0 {
+			hide(line, len([]rune(text[:from+n+1])), len([]rune(text[:end])))
 		}
 	}
 }

@@ -193,7 +193,7 @@ func (v Value) json() any {
 		return v.Text
 	}
 	if v.raw.Kind() == reflect.String {
-		return v.raw.String()
+		return withoutQuery(v.raw.String())
 	}
 	return strings.Trim(v.Text, `"`)
 }

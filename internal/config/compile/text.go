@@ -86,9 +86,30 @@ func textOf(f reflect.Value) string {
 		return word(x.String())
 	}
 	if f.Kind() == reflect.String {
-		return word(f.String())
+		return word(withoutQuery(f.String()))
 	}
 	return fmt.Sprint(f.Interface())
+}
+
+// withoutQuery replaces the values in the query of a URL, which often are
+// tokens.
+func withoutQuery(text string) string {
+	if !strings.HasPrefix(text, "http://") && !strings.HasPrefix(text, "https://") {
+		return text
+	}
+	address, query, ok := strings.Cut(text, "?")
+	if !ok || query == "" {
+		return text
+	}
+	parts := strings.Split(query, "&")
+	for i, part := range parts {
+		name, _, named := strings.Cut(part, "=")
+		parts[i] = "[redacted]"
+		if named {
+			parts[i] = name + "=[redacted]"
+		}
+	}
+	return address + "?" + strings.Join(parts, "&")
 }
 
 // word writes a text as a word, in quotes if it can't stand bare.
