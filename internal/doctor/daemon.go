@@ -41,15 +41,19 @@ func checkQueue(_ context.Context, p *patient) ([]Finding, error) {
 	for _, r := range p.status.Routes {
 		where := "route " + r.Route
 		if r.Dead > 0 {
-			found = append(found, finding(Warning, idDeadLetters, where, "hookaido dlq list --route "+quote(r.Route), "hookaido dlq requeue --route "+quote(r.Route)).
+			found = append(found, finding(Warning, idDeadLetters, where, "hookaido dlq list --route "+quote(r.Route), "hookaido dlq requeue --yes --route "+quote(r.Route)).
 				says(fmt.Sprintf("%d dead letters", r.Dead), "messages were given up after all attempts; nobody has them until they are requeued, and retention drops them in the end"))
 		}
 		if r.OldestQueuedAgeSeconds != nil && time.Duration(*r.OldestQueuedAgeSeconds)*time.Second > oldBacklog {
 			found = append(found, finding(Warning, idBacklog, where, "hookaido status").
 				says(fmt.Sprintf("a message has waited for %s", time.Duration(*r.OldestQueuedAgeSeconds)*time.Second), "workers or the target take messages more slowly than they come, or not at all"))
 		}
+		if r.Paused {
+			found = append(found, finding(Warning, idPaused, where, "hookaido routes", "hookaido resume "+quote(r.Route)).
+				says("the route, or one of its targets, is paused", "its messages wait until somebody lets them go on; for one target add --target"))
+		}
 		if !r.Configured && r.Queued+r.Leased > 0 {
-			found = append(found, finding(Warning, idOrphans, where, "hookaido status").
+			found = append(found, finding(Warning, idOrphans, where, "hookaido routes").
 				says(fmt.Sprintf("%d messages of a route that is no longer in the Hookaidofile", r.Queued+r.Leased), "nobody gets them until the route is back, or they are moved to another"))
 		}
 	}

@@ -44,34 +44,34 @@ func checkExposure(ctx context.Context, p *patient) ([]Finding, error) {
 	if whole*10+tenth <= bound {
 		return nil, nil
 	}
-	mend := []string{"systemctl cat hookaido.service", "systemd-analyze security hookaido.service"}
-	if loose := p.loosening(dropIns); len(loose) > 0 {
-		mend = nil
-		for _, path := range loose {
-			mend = append(mend, "rm "+quote(path))
-		}
-		mend = append(mend, daemonReload, restartService)
-	}
-	return []Finding{finding(Warning, idExposure, serviceUnit, mend...).
+	return []Finding{finding(Warning, idExposure, serviceUnit, p.undo(wallAway)...).
 		says(fmt.Sprintf("the exposure level is %d.%d; as packaged it is at most %d.%d", whole, tenth, bound/10, bound%10),
 			"a drop-in takes away walls that keep an intruder inside the service; if it is meant, move what needs it into a unit of its own")}, nil
 }
 
-// loosening are the drop-ins of the administrator that take a wall away.
-func (p *patient) loosening(dropIns []string) []string {
-	wall := regexp.MustCompile(`(?m)^\s*((Protect|Private|Restrict|Lock|Memory|NoNew|Remove)\w+\s*=\s*(no|false|off|0)?\s*$` +
-		`|(CapabilityBoundingSet|AmbientCapabilities)\s*=\s*\S|(SystemCallFilter|RestrictAddressFamilies|SystemCallArchitectures|IPAddressDeny|RestrictNamespaces)\s*=\s*$` +
-		`|User\s*=\s*(root|0)?\s*$|DynamicUser\s*=|UMask\s*=\s*0?0[0-6]{2}\s*$)`)
-	var loose []string
-	for _, path := range dropIns {
+// wallAway finds settings that take a wall of the sandbox away.
+const wallAway = `(?m)^\s*((Protect|Private|Restrict|Lock|Memory|NoNew|Remove)\w+\s*=\s*(no|false|off|0)?\s*$` +
+	`|(CapabilityBoundingSet|AmbientCapabilities)\s*=\s*\S|(SystemCallFilter|RestrictAddressFamilies|SystemCallArchitectures|IPAddressDeny|RestrictNamespaces)\s*=\s*$` +
+	`|User\s*=\s*(root|0)?\s*$|DynamicUser\s*=|UMask\s*=\s*0?0[0-6]{2}\s*$)`
+
+// undo are the commands that take the administrator's drop-ins of the service
+// with such settings away; where there are none, those that show the unit.
+func (p *patient) undo(settings string) []string {
+	service, _ := p.service()
+	pattern := regexp.MustCompile(settings)
+	var mend []string
+	for _, path := range service.fields("DropInPaths") {
 		if !strings.HasPrefix(path, p.Paths.Units) {
 			continue
 		}
-		if text, err := os.ReadFile(path); err == nil && wall.Match(text) { //nolint:gosec // systemd names it
-			loose = append(loose, path)
+		if text, err := os.ReadFile(path); err == nil && pattern.Match(text) { //nolint:gosec // systemd names it
+			mend = append(mend, "rm "+quote(path))
 		}
 	}
-	return loose
+	if mend == nil {
+		return []string{"systemctl cat hookaido.service", "systemd-delta --type=extended,overridden"}
+	}
+	return append(mend, daemonReload, restartService)
 }
 
 // leastMemory is what the service needs, in bytes.
@@ -85,7 +85,7 @@ func checkMemory(_ context.Context, p *patient) ([]Finding, error) {
 	}
 	bound := min(sizeOf(service.get("MemoryMax")), sizeOf(service.get("MemoryHigh")))
 	if bound < leastMemory {
-		return []Finding{finding(Error, idMemoryLimit, serviceUnit, "systemctl revert hookaido.service", restartService).
+		return []Finding{finding(Error, idMemoryLimit, serviceUnit, p.undo(`(?m)^\s*Memory(Max|High)\s*=`)...).
 			says(fmt.Sprintf("the unit may have only %d bytes of memory", bound), "the kernel ends the service again and again; it needs 64 MiB or more")}, nil
 	}
 	text, set := p.lookup("GOMEMLIMIT")

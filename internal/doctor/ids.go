@@ -39,6 +39,7 @@ const (
 	idStoreFailing    = "store-failing"
 	idDeadLetters     = "dead-letters"
 	idBacklog         = "backlog-old"
+	idPaused          = "route-paused"
 	idOrphans         = "route-orphaned"
 	idTargetResting   = "target-resting"
 )

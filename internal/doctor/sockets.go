@@ -216,7 +216,7 @@ func (p *patient) taken(unit string, want []string) []Finding {
 		}
 		stop := fmt.Sprintf("kill %d", pid)
 		if other := p.unitOf(pid); other != "" {
-			stop = "systemctl disable --now " + quote(other)
+			stop = "systemctl disable --now " + quote(other) + " || systemctl stop " + quote(other)
 		}
 		found = append(found, finding(Error, idPortTaken, unit, stop, restartTarget).
 			says(fmt.Sprintf("port %d is held by another program: %s, process %d", port, name, pid),

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -123,6 +124,14 @@ func (p *patient) failure(u unit) string {
 // own, and other changes of it need a reload of the service only.
 func (p *patient) outdated(name string) bool {
 	u := p.units[name]
+	if u.get("LoadState") != "loaded" {
+		return false
+	}
+	// systemd itself overlooks a folder of drop-ins that is new.
+	dropIns := u.fields("DropInPaths")
+	if len(p.dropInsOf(name)) != countIn(dropIns, p.etcFolder(name)) {
+		return true
+	}
 	if u.get("NeedDaemonReload") != "yes" {
 		return false
 	}
@@ -131,13 +140,12 @@ func (p *patient) outdated(name string) bool {
 	if !ok || !haveSource || !source.After(read) {
 		return true
 	}
-	dropIns := u.fields("DropInPaths")
 	for _, path := range append(dropIns, u.get("FragmentPath")) {
 		if t, ok := modified(path); !ok || t.After(read) {
 			return true
 		}
 	}
-	return len(dropInsIn(p.etcFolder(name))) != countIn(dropIns, p.etcFolder(name))
+	return false
 }
 
 // generated is the drop-in that hookaido-generator writes for a unit at each
@@ -157,12 +165,17 @@ func (p *patient) etcFolder(unit string) string {
 	return filepath.Join(p.Paths.Units, unit+".d")
 }
 
-func dropInsIn(dir string) []string {
-	names, err := filepath.Glob(filepath.Join(dir, "*.conf"))
+// dropInsOf are the administrator's drop-ins of a unit, without those that only
+// take others out of force.
+func (p *patient) dropInsOf(unit string) []string {
+	names, err := filepath.Glob(filepath.Join(p.etcFolder(unit), "*.conf"))
 	if err != nil { // the pattern is right
 		return nil
 	}
-	return names
+	return slices.DeleteFunc(names, func(path string) bool {
+		target, err := os.Readlink(path)
+		return err == nil && target == os.DevNull
+	})
 }
 
 func countIn(paths []string, dir string) int {

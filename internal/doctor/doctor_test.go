@@ -1,0 +1,303 @@
+package doctor
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"unicode/utf8"
+
+	"hookaido/internal/admin"
+	"hookaido/internal/clock"
+)
+
+func TestNothingToFind(t *testing.T) {
+	r := newSite(t).only()
+	if !r.OK || len(r.Unseen) != 0 || r.Checks != len(checks()) {
+		t.Errorf("%+v", r)
+	}
+}
+
+// Every fault is found, alone, with the command that mends it.
+func TestFaults(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		damage func(s *site)
+		want   string
+		mend   string // one of the commands
+		level  Severity
+	}{
+		{"service failed", func(s *site) {
+			s.set("hookaido.service", "ActiveState", "failed", "Result", "exit-code", "ExecMainStatus", "74")
+		}, idUnitDown, restartService, Error},
+		{"service in a loop", func(s *site) { s.set("hookaido.service", "ActiveState", "activating", "SubState", "auto-restart") }, idUnitDown, restartService, Error},
+		{"service stopped", func(s *site) { s.set("hookaido.service", "ActiveState", "inactive") }, idUnitDown, restartService, Error},
+		{"service disabled and stopped", func(s *site) { s.set("hookaido.service", "ActiveState", "inactive", "UnitFileState", "disabled") }, idUnitDisabled, "systemctl enable --now hookaido.service", Warning},
+		{"service disabled", func(s *site) { s.set("hookaido.service", "UnitFileState", "disabled") }, idUnitDisabled, "systemctl enable hookaido.service", Warning},
+		{"service masked", func(s *site) { s.set("hookaido.service", "LoadState", "masked") }, idUnitMasked, "systemctl unmask hookaido.service", Error},
+		{"socket masked", func(s *site) { s.set("hookaido-pull.socket", "UnitFileState", "masked") }, idUnitMasked, "systemctl unmask hookaido-pull.socket", Error},
+		{"socket closed", func(s *site) { s.set("hookaido-pull.socket", "ActiveState", "inactive") }, idUnitDown, restartTarget, Error},
+		{"socket after too many triggers", func(s *site) {
+			s.set("hookaido-ingress.socket", "ActiveState", "failed", "Result", "trigger-limit-hit")
+		}, idUnitDown, restartTarget, Error},
+		{"socket unit removed", func(s *site) { s.set("hookaido-metrics.socket", "LoadState", "not-found") }, idUnitMissing, "apt-get install --reinstall hookaido || dnf reinstall hookaido", Error},
+		{"service changed on disk", func(s *site) { s.set("hookaido.service", "NeedDaemonReload", "yes") }, idUnitChanged, daemonReload, Warning},
+		{"drop-in that systemd overlooks", func(s *site) { s.write("units/hookaido.service.d/x.conf", "", 0o644) }, idUnitChanged, restartService, Warning},
+		{"restarts", func(s *site) { s.set("hookaido.service", "NRestarts", "3") }, idRestarts, "systemctl reset-failed hookaido.service", Warning},
+		{"other port in the unit", func(s *site) { s.set("hookaido-ingress.socket", "Listen", "[::]:80 (Stream)") }, idSocketsDiffer, restartTarget, Error},
+		{"other port in the daemon", func(s *site) { s.status.Listeners[0].Address = "[::]:80" }, idSocketsDiffer, daemonReload, Error},
+		{"address not known at boot", func(s *site) { s.answers["sh -c"] = "hookaido-ingress.socket stays as packaged: x is a name\n" }, idSocketsPackaged, daemonReload, Warning},
+		{"exposed", func(s *site) {
+			s.answers["systemd-analyze security"] = "Overall exposure level for hookaido.service: 1.2 OK\n"
+		}, idExposure, "systemctl cat hookaido.service", Warning},
+		{"journal drops", func(s *site) { s.set("hookaido.service", "LogRateLimitIntervalUSec", "1min 30s") }, idJournalLimit, "systemctl cat hookaido.service", Warning},
+		{"journal's own limit", func(s *site) { s.set("hookaido.service", "LogRateLimitIntervalUSec", "0") }, idJournalLimit, "systemctl cat hookaido.service", Warning},
+		{"journal in memory", func(s *site) { s.remove("journals") }, idJournalVolatile, "journalctl --flush", Warning},
+		{"journal large", func(s *site) {
+			s.answers["journalctl --disk-usage"] = "Archived and active journals take up 9.5G in the file system.\n"
+		}, idJournalLarge, "journalctl --vacuum-size=1G", Warning},
+		{"GOMEMLIMIT above the bound", func(s *site) {
+			s.set("hookaido.service", "MemoryMax", "536870912")
+			s.write("default", "GOMEMLIMIT=1GiB\n", 0o644)
+		}, idMemoryLimit, restartService, Warning},
+		{"hardly any memory", func(s *site) { s.set("hookaido.service", "MemoryHigh", "1048576") }, idMemoryLimit, "systemctl cat hookaido.service", Error},
+		{"no user", func(s *site) { s.write("passwd", "root:x:0:0::/:/bin/sh\nhookaido2:x:7:7:::\n", 0o644) }, idUserMissing, "systemd-sysusers hookaido.conf", Error},
+		{"file wrong", func(s *site) { s.configure(testConfig + "/x { pul { path /y } }\n") }, idConfigInvalid, "", Error},
+		{"file gone", func(s *site) { s.remove("Hookaidofile") }, idConfigInvalid, "", Error},
+		{"file writable", func(s *site) { s.write("Hookaidofile", testConfig, 0o646) }, idConfigWritable, "", Error},
+		{"file newer", func(s *site) { s.write("Hookaidofile", testConfig+"# a word\n", 0o644) }, idConfigNotLoaded, reload, Warning},
+		{"certificate near its end", func(s *site) { s.serveTLS(90*day, 10*day) }, idCertEnds, "", Warning},
+		{"certificate over", func(s *site) { s.serveTLS(90*day, -day) }, idCertOver, "", Error},
+		{"certificate of another key", func(s *site) { s.serveTLS(90*day, 80*day); s.write("key.pem", s.otherKey(), 0o600) }, idCertMissing, "", Error},
+		{"certificate gone", func(s *site) { s.serveTLS(90*day, 80*day); s.remove("cert.pem") }, idCertMissing, "", Error},
+		{"key for everybody", func(s *site) { s.serveTLS(90*day, 80*day); s.chmod("key.pem", 0o644) }, idSecretReadable, "", Error},
+		{"folder for others", func(s *site) { s.chmod("state", 0o755) }, idStateMode, "", Error},
+		{"database for others", func(s *site) { s.chmod("state/hookaido.db", 0o640) }, idStateMode, "", Error},
+		{"database of another program", func(s *site) { s.database(0x11111111, 1) }, idDatabaseForeign, restartService, Error},
+		{"no database", func(s *site) { s.write("state/hookaido.db", strings.Repeat("x", 4096), 0o600) }, idDatabaseForeign, restartService, Error},
+		{"database of a later version (badinput 129)", func(s *site) { s.database(0x486f6f6b, 99) }, idDatabaseNewer, restartService, Error},
+		{"clock", func(s *site) { s.synced = false }, idClockUnsynced, "timedatectl set-ntp true", Warning},
+		{"daemon silent", func(s *site) { s.silent = errors.New("it hangs") }, idNoAnswer, restartTarget, Error},
+		{"daemon of before the upgrade", func(s *site) { s.status.Version = "0.9" }, idOldBinary, restartService, Warning},
+		{"store failing", func(s *site) { s.status.Store = admin.StoreStatus{Error: "disk on fire"} }, idStoreFailing, restartService, Error},
+		{"disk full", func(s *site) { s.status.Store.DiskLow = true }, idDiskLow, "", Error},
+		{"dead letters", func(s *site) { s.route(admin.RouteStatus{Dead: 2, Configured: true}) }, idDeadLetters, "hookaido dlq requeue --yes --route /r", Warning},
+		{"paused", func(s *site) { s.route(admin.RouteStatus{Configured: true, Paused: true}) }, idPaused, "hookaido resume /r", Warning},
+		{"backlog", func(s *site) {
+			age := int64(3601)
+			s.route(admin.RouteStatus{Configured: true, Ages: admin.Ages{OldestQueuedAgeSeconds: &age}})
+		}, idBacklog, "hookaido status", Warning},
+		{"orphans", func(s *site) { s.route(admin.RouteStatus{Leased: 1}) }, idOrphans, "hookaido routes", Warning},
+		{"target resting", func(s *site) { s.status.Deliveries = []admin.Delivery{{Breaker: "half_open"}} }, idTargetResting, "hookaido status", Warning},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := newSite(t)
+			test.damage(s)
+			r := s.only(test.want)
+			f := r.Findings[0]
+			if f.Severity != test.level || r.OK != (test.level == Warning) {
+				t.Errorf("severity %s, ok %v", f.Severity, r.OK)
+			}
+			if test.mend != "" && !slices.Contains(f.Mend, test.mend) {
+				t.Errorf("mend %q, want %q", f.Mend, test.mend)
+			}
+		})
+	}
+}
+
+// A healthy whole may look odd in ways that are none of a fault.
+func TestNoFaults(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		make func(s *site)
+	}{
+		{"metrics off and their socket closed", func(s *site) {
+			s.configure(testConfig + "observability { metrics off }\n")
+			s.write("generated/hookaido-metrics.socket.d/50-hookaidofile.conf", "[Unit]\n# Closed: off.\nConditionPathExists=!/\n", 0o644)
+			s.set("hookaido-metrics.socket", "ActiveState", "inactive")
+		}},
+		{"two servers on one address", func(s *site) {
+			s.configure(strings.Replace(testConfig, "listen 127.0.0.1:9443", "listen :8080 prefix /pull", 1))
+			s.write("generated/hookaido-pull.socket.d/50-hookaidofile.conf", "[Unit]\nConditionPathExists=!/\n", 0o644)
+			s.set("hookaido-pull.socket", "ActiveState", "inactive")
+			s.status.Listeners[1].Address = "[::]:8080"
+		}},
+		{"Unix sockets and other ways to write an address", func(s *site) {
+			s.configure(strings.Replace(testConfig, "listen :8080", "listen unix:/run/x.sock listen localhost:8081 listen [::]:8082", 1))
+			s.set("hookaido-ingress.socket", "Listen", "/run/x.sock (Stream)\nListen=127.0.0.1:8081 (Stream)\nListen=0.0.0.0:8082 (Stream)")
+			s.status.Listeners = slices.Insert(s.status.Listeners[1:], 0, admin.Listener{Name: "ingress", Address: "unix:/run/x.sock"},
+				admin.Listener{Name: "ingress", Address: "127.0.0.1:8081"}, admin.Listener{Name: "ingress", Address: "[::]:8082"})
+		}},
+		{"exec has more room in the sandbox", func(s *site) {
+			s.set("hookaido.service", "DropInPaths", "/etc/systemd/system/hookaido.service.d/exec-delivery.conf")
+			s.answers["systemd-analyze security"] = "Overall exposure level for hookaido.service: 1.4 OK\n"
+		}},
+		{"memory bounded for Go too", func(s *site) {
+			s.set("hookaido.service", "MemoryMax", "536870912", "Environment", "X=1 GOMEMLIMIT=400MiB")
+		}},
+		{"a short certificate in the middle of its life", func(s *site) { s.serveTLS(7*day, 4*day) }},
+		{"an encrypted secret", func(s *site) {
+			s.remove("secrets/github")
+			s.write("encrypted/hookaido.github", "sealed", 0o600)
+			s.answers["systemctl cat"] += "LoadCredentialEncrypted=github:" + s.path("encrypted/hookaido.github") + "\n"
+		}},
+		{"the Hookaidofile was edited and reloaded", func(s *site) {
+			s.write("generated/hookaido-ingress.socket.d/50-hookaidofile.conf", "[Socket]\n", 0o644)
+			s.touch("generated/hookaido-ingress.socket.d/50-hookaidofile.conf", -day)
+			s.write("unit", "", 0o644)
+			s.touch("unit", -2*day)
+			s.set("hookaido-ingress.socket", "NeedDaemonReload", "yes", "SourcePath", s.path("Hookaidofile"), "FragmentPath", s.path("unit"),
+				"DropInPaths", s.path("generated/hookaido-ingress.socket.d/50-hookaidofile.conf"))
+		}},
+		{"a database of this version", func(s *site) { s.database(0x486f6f6b, 1) }},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := newSite(t)
+			test.make(s)
+			if r := s.only(); len(r.Unseen) > 0 {
+				t.Errorf("unseen: %v", r.Unseen)
+			}
+		})
+	}
+}
+
+// Where the Hookaidofile was edited too, a drop-in that came later still counts.
+func TestChangedDropInBesideAnEditedHookaidofile(t *testing.T) {
+	s := newSite(t)
+	drop := "generated/hookaido-ingress.socket.d/50-hookaidofile.conf"
+	s.write(drop, "[Socket]\n", 0o644)
+	s.touch(drop, -day)
+	s.write("unit", "", 0o644)
+	s.touch("unit", -2*day)
+	s.write("units/hookaido-ingress.socket.d/new.conf", "[Socket]\n", 0o644)
+	s.touch("units/hookaido-ingress.socket.d/new.conf", -3*day)
+	s.set("hookaido-ingress.socket", "NeedDaemonReload", "yes", "SourcePath", s.path("Hookaidofile"), "FragmentPath", s.path("unit"),
+		"DropInPaths", s.path(drop))
+	s.only(idUnitChanged)
+	s.set("hookaido-ingress.socket", "DropInPaths", s.path(drop)+" "+s.path("units/hookaido-ingress.socket.d/new.conf"))
+	s.only()
+	s.touch("units/hookaido-ingress.socket.d/new.conf", 0)
+	s.only(idUnitChanged)
+}
+
+// Without systemd, without the daemon, without root: what isn't seen is said,
+// and is no fault.
+func TestUnseenIsNoFault(t *testing.T) {
+	s := newSite(t)
+	s.remove("manager")
+	s.silent = errors.New("hookaido isn't running")
+	s.options.Root = false
+	s.clockIs = os.ErrPermission
+	r := s.only()
+	var about []string
+	for _, u := range r.Unseen {
+		about = append(about, u.Check)
+	}
+	slices.Sort(about)
+	if want := []string{"clock", "daemon", "everything", "systemd"}; !r.OK || !slices.Equal(about, want) {
+		t.Errorf("unseen %v, want %v", r.Unseen, want)
+	}
+}
+
+func TestServiceNotInstalled(t *testing.T) {
+	s := newSite(t)
+	for _, u := range s.units {
+		u["LoadState"], u["ActiveState"] = "not-found", "inactive"
+	}
+	s.silent = errors.New("hookaido isn't running")
+	if r := s.only(); len(r.Unseen) == 0 {
+		t.Error("it doesn't say that there is no service")
+	}
+}
+
+func TestFailingCommandsAreSaid(t *testing.T) {
+	s := newSite(t)
+	s.answers = map[string]string{}
+	r := s.only()
+	for _, check := range []string{"exposure", "journal", "generator"} {
+		if !slices.ContainsFunc(r.Unseen, func(u Unseen) bool { return u.Check == check && u.Reason != "" }) {
+			t.Errorf("nothing about %s in %v", check, r.Unseen)
+		}
+	}
+}
+
+// Errors come before warnings, and an older configuration in the daemon is left
+// to the finding whose commands mend it too.
+func TestOrder(t *testing.T) {
+	s := newSite(t)
+	s.synced = false
+	s.chmod("state", 0o711)
+	s.set("hookaido.service", "NRestarts", "1")
+	s.write("Hookaidofile", strings.Replace(testConfig, ":8080", ":80", 1), 0o644)
+	s.only(idSocketsDiffer, idStateMode, idClockUnsynced, idRestarts)
+}
+
+// Text of others can't steer the terminal or forge a line.
+func TestForeignTextIsPlain(t *testing.T) {
+	s := newSite(t)
+	s.status.Store = admin.StoreStatus{Error: "a\x1b[2J\nb\u2028c\xff" + strings.Repeat("x", 2000)}
+	f := s.only(idStoreFailing).Findings[0]
+	if strings.ContainsAny(f.What, "\x1b\n\u2028") || !utf8.ValidString(f.What) || len([]rune(f.What)) > maxText+1 {
+		t.Errorf("%q", f.What)
+	}
+}
+
+func TestReportAsJSON(t *testing.T) {
+	s := newSite(t)
+	s.synced = false
+	text, err := json.Marshal(s.run())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`"ok":true`, `"checks":15`, `"unseen":[]`, `"findings":[{"id":"clock-not-synchronised","severity":"warning","what":"`, `"mend":["timedatectl set-ntp true"`} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("no %s in %s", want, text)
+		}
+	}
+}
+
+// slow never answers before its context ends, and a command of it not even then.
+type slow struct{ released chan struct{} }
+
+func (slow) Status(ctx context.Context) (admin.Status, error) {
+	<-ctx.Done()
+	return admin.Status{}, ctx.Err()
+}
+
+func (w slow) Output(ctx context.Context, name string, args ...string) ([]byte, error) {
+	if name == "systemctl" {
+		return nil, errors.New("systemctl: Failed to connect to bus")
+	}
+	<-w.released
+	return nil, ctx.Err()
+}
+
+func (w slow) Synchronised() (bool, error) {
+	<-w.released
+	return true, nil
+}
+
+// It ends within ten seconds, whatever hangs.
+func TestBounded(t *testing.T) {
+	s := newSite(t)
+	synctest.Test(t, func(t *testing.T) {
+		hang := slow{make(chan struct{})}
+		o := s.options
+		o.Commands, o.Daemon, o.Clocks = hang, hang, hang
+		c := clock.System{}
+		begin := c.Monotonic()
+		r := Run(t.Context(), o)
+		if took := c.Monotonic() - begin; took > askTime+checkTime {
+			t.Errorf("it took %v", took)
+		}
+		if !slices.ContainsFunc(r.Unseen, func(u Unseen) bool { return u.Check == "clock" && u.Reason == errLate.Error() }) {
+			t.Errorf("unseen: %v", r.Unseen)
+		}
+		close(hang.released)
+		synctest.Wait()
+	})
+}
