@@ -11,21 +11,22 @@ import (
 // the top of the program to the bottom and dependencies only point down.
 var mayImport = map[string][]string{
 	"cmd/hookaido":           {"cli"},
-	"cmd/hookaido-generator": {"config", "config/compile", "config/syntax", "systemd"},
+	"cmd/hookaido-generator": {"config", "config/compile", "config/syntax", "secret", "systemd"},
 
-	"cli": {"app", "client", "doctor", "admin", "config", "config/compile", "config/schema", "config/syntax", "observe", "systemd", "clock", "secret"},
+	"cli": {"app", "client", "backup", "doctor", "admin", "config", "config/compile", "config/schema", "config/syntax", "observe", "systemd", "clock", "secret"},
 	"app": {
-		"client", "dispatch", "deliver", "ingress", "handshake", "peer", "tlsconf", "pullapi", "adminapi", "admin", "pull", "route", "auth", "auth/hmac", "limit",
+		"client", "dispatch", "deliver", "ingress", "handshake", "peer", "tlsconf", "pullapi", "adminapi", "admin", "pull", "route", "auth", "auth/hmac", "limit", "trend",
 		"httpx", "httphead", "systemd", "observe", "config/compile", "config/schema", "config/syntax", "config",
 		"secret", "queue/sqlite", "queue/memory", "queue", "clock",
 	},
 	"doctor":   {"admin", "config", "config/compile", "config/syntax", "queue/sqlite", "secret", "systemd", "clock"},
 	"client":   {"admin"},
+	"backup":   {"queue/sqlite", "queue"},
 	"ingress":  {"route", "auth", "auth/hmac", "handshake", "peer", "limit", "httpx", "httphead", "queue", "config", "clock"},
 	"pullapi":  {"pull", "httpx", "queue", "clock"},
-	"adminapi": {"admin", "auth", "httpx", "clock"},
+	"adminapi": {"admin", "auth", "httpx", "secret", "clock"},
 	"pull":     {"queue", "auth", "config", "clock"},
-	"admin":    {"queue", "config", "clock"},
+	"admin":    {"trend", "queue", "config", "secret", "clock"},
 	"route":    {"config"},
 
 	"dispatch":  {"queue", "deliver", "clock", "observe"},
@@ -35,7 +36,8 @@ var mayImport = map[string][]string{
 	"tlsconf":   {"config", "secret", "clock"},
 	"auth":      {"config", "secret", "clock"},
 	"auth/hmac": {"secret", "clock", "config", "queue"},
-	"limit":     {"clock"},
+	"limit":     {"trend", "queue", "clock"},
+	"trend":     {"config", "queue"},
 	"httpx":     {"queue", "observe", "clock"},
 	"httphead":  {},
 	"systemd":   {"clock"},

@@ -39,6 +39,7 @@ const (
 	socketName     = "admin.sock"
 	etcConfig      = "/etc/hookaido/" + configName
 	runSocket      = "/run/hookaido/" + socketName
+	libDatabase    = "/var/lib/hookaido/" + databaseName
 	localDirectory = ".data"
 )
 
@@ -67,6 +68,15 @@ func (p *program) databasePath() string {
 		return filepath.Join(dir, databaseName)
 	}
 	return filepath.Join(localDirectory, databaseName)
+}
+
+// installedDatabase is the database of a daemon that another process is: the
+// setting, the one here, or that of the service.
+func (p *program) installedDatabase() string {
+	if path := p.databasePath(); p.settings.GetString("db") != "" || exists(path) || !exists(libDatabase) {
+		return path
+	}
+	return libDatabase
 }
 
 // socketPath is the Unix socket of the admin API for commands that talk to a

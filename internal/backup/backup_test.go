@@ -1,0 +1,127 @@
+package backup
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"hookaido/internal/clock"
+	"hookaido/internal/queue"
+	"hookaido/internal/queue/sqlite"
+)
+
+// database makes a queue with n messages, open until the test ends.
+func database(t *testing.T, n int) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "data", "queue.db")
+	s, err := sqlite.Open(t.Context(), sqlite.Options{Path: path, Clock: clock.System{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	for range n {
+		if _, err := s.Enqueue(t.Context(), queue.Batch{Messages: []queue.NewMessage{
+			{Route: "/a", Target: queue.PullTarget, ReceivedAt: time.Unix(1000, 0), Payload: []byte("x")},
+		}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return path
+}
+
+// entries are the names in a folder.
+func entries(t *testing.T, dir string) string {
+	t.Helper()
+	list, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, e := range list {
+		names = append(names, e.Name())
+	}
+	return strings.Join(names, " ")
+}
+
+func TestMake(t *testing.T) {
+	db, dir := database(t, 3), t.TempDir()
+	to := filepath.Join(dir, "copy.db")
+	made, err := Make(t.Context(), Options{Database: db, To: to})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if made.Messages != 3 || made.ByState["queued"] != 3 || made.Bytes == 0 {
+		t.Errorf("%+v", made)
+	}
+	if info, err := os.Stat(to); err != nil || info.Mode().Perm() != 0o600 || info.Size() != made.Bytes { // C52
+		t.Errorf("%v, %v", info, err)
+	}
+	var refusal *PlaceError
+	if _, err := Make(t.Context(), Options{Database: db, To: to}); !errors.As(err, &refusal) {
+		t.Errorf("a copy was overwritten: %v", err)
+	}
+	if _, err := Make(t.Context(), Options{Database: db, To: to, Overwrite: true}); err != nil {
+		t.Errorf("with leave to overwrite: %v", err)
+	}
+	if got := entries(t, dir); got != "copy.db" {
+		t.Errorf("left behind: %s", got)
+	}
+}
+
+func TestMakeRefuses(t *testing.T) {
+	db, dir := database(t, 1), t.TempDir()
+	link := filepath.Join(dir, "link")
+	if err := os.Link(db, link); err != nil {
+		t.Fatal(err)
+	}
+	for name, test := range map[string]struct {
+		options Options
+		says    string
+	}{
+		"no database":            {Options{Database: filepath.Join(dir, "none"), To: filepath.Join(dir, "c")}, "--db"},
+		"the database itself":    {Options{Database: db, To: db, Overwrite: true}, "the database itself"},
+		"a link to the database": {Options{Database: db, To: link, Overwrite: true}, "the database itself"},
+		"a folder":               {Options{Database: db, To: dir, Overwrite: true}, "not a regular file"},
+		"no folder":              {Options{Database: db, To: filepath.Join(dir, "none", "c")}, "make the copy"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if _, err := Make(t.Context(), test.options); err == nil || !strings.Contains(err.Error(), test.says) {
+				t.Errorf("Make = %v, want %q", err, test.says)
+			}
+		})
+	}
+}
+
+func TestMakeLeavesNothingWhenItIsInterrupted(t *testing.T) {
+	db, dir := database(t, 1), t.TempDir()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := Make(ctx, Options{Database: db, To: filepath.Join(dir, "copy")}); !errors.Is(err, context.Canceled) {
+		t.Errorf("Make = %v", err)
+	}
+	if got := entries(t, dir); got != "" {
+		t.Errorf("left behind: %s", got)
+	}
+}
+
+func TestRestoreChecksFirst(t *testing.T) {
+	bad := filepath.Join(t.TempDir(), "bad")
+	if err := os.WriteFile(bad, []byte(strings.Repeat("no database", 100)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	db := filepath.Join(t.TempDir(), "queue.db")
+	if _, _, err := Restore(t.Context(), bad, Options{Database: db}); err == nil {
+		t.Error("a file that is no copy was restored")
+	}
+	if _, err := os.Stat(db); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("something was made: %v", err)
+	}
+}
