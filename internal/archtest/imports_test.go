@@ -13,7 +13,7 @@ var mayImport = map[string][]string{
 	"cmd/hookaido":           {"cli"},
 	"cmd/hookaido-generator": {"config", "config/compile", "config/syntax", "secret", "systemd"},
 
-	"cli": {"app", "client", "backup", "doctor", "admin", "config", "config/compile", "config/schema", "config/syntax", "observe", "systemd", "clock", "secret"},
+	"cli": {"app", "client", "backup", "doctor", "admin", "auth/hmac", "config", "config/compile", "config/schema", "config/syntax", "observe", "systemd", "clock", "secret"},
 	"app": {
 		"client", "dispatch", "deliver", "ingress", "handshake", "peer", "tlsconf", "pullapi", "adminapi", "admin", "pull", "route", "auth", "auth/hmac", "limit", "trend",
 		"httpx", "httphead", "systemd", "observe", "config/compile", "config/schema", "config/syntax", "config",
@@ -56,6 +56,7 @@ var mayImport = map[string][]string{
 	"clock":           {},
 
 	"tools/docgen": {"config/schema", "config/syntax", "config/compile", "config"},
+	"tools/clidoc": {"cli"},
 	"tools/mangen": {},
 	"archtest":     {},
 	"e2e":          {},

@@ -68,7 +68,7 @@ func (p *program) root() *cobra.Command {
 	})
 	root.AddCommand(p.runCommand(), p.configCommand(), p.reloadCommand(), p.statusCommand(),
 		p.routesCommand(), p.pauseCommand(), p.resumeCommand(), p.messagesCommand(), p.dlqCommand(), p.attemptsCommand(),
-		p.backupCommand(), p.restoreCommand(),
+		p.sendCommand(), p.pullCommand(), p.backupCommand(), p.restoreCommand(),
 		p.doctorCommand(), p.secretCommand(), p.versionCommand())
 	return root
 }
