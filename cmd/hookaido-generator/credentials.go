@@ -7,13 +7,15 @@ import (
 	"strings"
 
 	"hookaido/internal/config/syntax"
+	"hookaido/internal/secret"
 	"hookaido/internal/systemd"
 )
 
 // maxCredentials bounds how many the service gets.
 const maxCredentials = 1000
 
-// credentialNames finds what a Hookaidofile names as credential:NAME, sorted.
+// credentialNames finds what a Hookaidofile names as credential:NAME, and the key
+// that stored secrets are encrypted with, sorted.
 // It looks at the words alone, since a mistake elsewhere in the file must not
 // take secrets away from a service that is about to say what is wrong.
 func credentialNames(root *syntax.Block) []string {
@@ -31,6 +33,7 @@ func credentialNames(root *syntax.Block) []string {
 		}
 	}
 	walk(root)
+	names = append(names, secret.SealingKey) // which no line of the file names
 	slices.Sort(names)
 	return slices.Compact(names)
 }

@@ -217,6 +217,7 @@ func TestCredentials(t *testing.T) {
 			for _, path := range []string{
 				l.g.credstore.EncryptedPath("sealed"), l.g.credstore.EncryptedPath("both"), l.g.credstore.PlainPath("both"),
 				l.g.credstore.PlainPath("open"), l.g.credstore.PlainPath("unused"), l.g.credstore.PlainPath("comment"),
+				l.g.credstore.EncryptedPath("HOOKAIDO_SECRET_ENCRYPTION_KEY"),
 			} {
 				l.put(path, "secret")
 			}
@@ -226,7 +227,8 @@ func TestCredentials(t *testing.T) {
 				t.Fatal(err)
 			}
 			_, got, _ := strings.Cut(string(text), "[Service]\n")
-			want := "LoadCredentialEncrypted=both:" + l.g.credstore.EncryptedPath("both") + "\n" +
+			want := "LoadCredentialEncrypted=HOOKAIDO_SECRET_ENCRYPTION_KEY:" + l.g.credstore.EncryptedPath("HOOKAIDO_SECRET_ENCRYPTION_KEY") + "\n" +
+				"LoadCredentialEncrypted=both:" + l.g.credstore.EncryptedPath("both") + "\n" +
 				"LoadCredential=open:" + l.g.credstore.PlainPath("open") + "\nSetCredential=open:\\n\n" +
 				"LoadCredentialEncrypted=sealed:" + l.g.credstore.EncryptedPath("sealed") + "\n"
 			if got != want {

@@ -127,12 +127,22 @@ func (d *deed) add(fields ...zap.Field) { d.fields = append(d.fields, fields...)
 // record writes how d went.
 func (m *Messages) record(d *deed, err error) { d.write(m.log, err) }
 
+// deedKind begins the messages of a kind of deeds in the log.
+type deedKind string
+
+const (
+	managementDeeds deedKind = "admin_management"
+	secretDeeds     deedKind = "admin_secret"
+)
+
 // write tells the log how d went.
-func (d *deed) write(log *zap.Logger, err error) {
+func (d *deed) write(log *zap.Logger, err error) { d.writeAs(log, managementDeeds, err) }
+
+func (d *deed) writeAs(log *zap.Logger, kind deedKind, err error) {
 	fields := append([]zap.Field{zap.String("operation", d.operation)}, d.fields...)
 	fields = append(fields, d.audit.fields()...)
 	if err == nil {
-		log.Info("admin_management_mutation", fields...)
+		log.Info(string(kind)+"_mutation", fields...)
 		return
 	}
 	code := "store_unavailable"
@@ -140,5 +150,5 @@ func (d *deed) write(log *zap.Logger, err error) {
 	if errors.As(err, &refused) {
 		code = refused.Code
 	}
-	log.Warn("admin_management_refused", append(fields, zap.String("code", code), zap.Error(err))...)
+	log.Warn(string(kind)+"_refused", append(fields, zap.String("code", code), zap.Error(err))...)
 }

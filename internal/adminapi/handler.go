@@ -28,6 +28,8 @@ type Options struct {
 	Routes   *admin.Routes
 	// Endpoints serves the model of endpoints; nil for none.
 	Endpoints *admin.Endpoints
+	// Secrets serves secrets that change at run time; nil for none.
+	Secrets *admin.Secrets
 	// Prefix is in front of every path over TCP; empty for none.
 	Prefix string
 	// Hosts are as in SetHosts.
@@ -50,6 +52,7 @@ type Handler struct {
 	scoped   map[string]scopedRoute // by the path behind the endpoint
 	// endpoints is nil if there is no model of them.
 	endpoints *admin.Endpoints
+	secrets   *admin.Secrets // nil if there are none
 }
 
 // route is one path of the API.
@@ -64,7 +67,7 @@ type route struct {
 
 // New makes a handler without tokens; see SetTokens.
 func New(o Options) *Handler {
-	h := &Handler{service: o.Service, messages: o.Messages, prefix: o.Prefix, logger: o.Logger}
+	h := &Handler{service: o.Service, messages: o.Messages, secrets: o.Secrets, prefix: o.Prefix, logger: o.Logger}
 	h.SetHosts(o.Hosts)
 	h.tokens.Store(auth.NewTokens(nil))
 	h.routes = map[string]route{

@@ -105,18 +105,21 @@ func (h *Handler) refuse(w http.ResponseWriter, err error) {
 // statusOf is the status that goes with the code of a refusal.
 func statusOf(code string) int {
 	switch code {
-	case "payload_too_large", "headers_too_large":
+	case "payload_too_large", "headers_too_large", "secret_pool_full":
 		return http.StatusRequestEntityTooLarge
 	case "global_publish_disabled", "scoped_publish_disabled", "route_publish_disabled",
 		"pull_route_publish_disabled", "deliver_route_publish_disabled":
 		return http.StatusForbidden
-	case "managed_endpoint_not_found", "management_endpoint_not_found", "management_route_not_found", "not_found":
+	case "managed_endpoint_not_found", "management_endpoint_not_found", "management_route_not_found", "not_found",
+		"secret_pool_not_found", "secret_id_not_found":
 		return http.StatusNotFound
 	case "duplicate_id", "management_route_already_mapped", "management_route_publish_disabled", "management_route_target_mismatch",
 		"management_route_backlog_active", "management_conflict":
 		return http.StatusConflict
-	case "management_unavailable":
+	case "management_unavailable", "secret_management_unavailable":
 		return http.StatusServiceUnavailable
+	case "secret_persist_failure":
+		return http.StatusInternalServerError
 	}
 	return http.StatusBadRequest
 }

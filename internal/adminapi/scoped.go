@@ -11,11 +11,15 @@ import (
 // scopedHandler serves a request for one endpoint.
 type scopedHandler func(w http.ResponseWriter, r *http.Request, scope *admin.Scope)
 
-// find finds what is served at path to method, be it fixed or below an endpoint.
-// If the path is there for other methods only, the route names them.
+// find finds what is served at path to method, be it fixed, or below an
+// endpoint or a secret. If the path is there for other methods only, the route
+// names them.
 func (h *Handler) find(method, path string) (route, bool) {
 	if found, known := h.routes[path]; known {
 		return found, true
+	}
+	if rest, ok := strings.CutPrefix(path, "/secrets/"); ok {
+		return h.findSecret(method, rest)
 	}
 	rest, ok := strings.CutPrefix(path, "/applications/")
 	if !ok {

@@ -36,6 +36,7 @@ type App struct {
 	pull       *pull.Service
 	pullAPI    *pullapi.Handler
 	admin      *admin.Service
+	secrets    *admin.Secrets // nil until there is a queue
 	adminAPI   *adminapi.Handler
 	dispatcher *dispatch.Dispatcher
 	servers    []*server
@@ -53,8 +54,12 @@ type App struct {
 	// own are the addresses that we listen on
 	own []netip.AddrPort
 
+	// building is held while parts are made and put in force.
+	building sync.Mutex
+
 	mu         sync.Mutex // guards what a reload replaces
 	config     *config.Config
+	values     secrets
 	generation int64
 	loaded     time.Time // when config came into force
 	rates      *limit.Rates
@@ -132,7 +137,9 @@ func (a *App) start(ctx context.Context) error {
 // assemble makes the parts and puts the first configuration in force.
 func (a *App) assemble(ctx context.Context, cfg *config.Config, es *endpoints) error {
 	a.own = ownAddresses(es)
-	parts, err := a.prepare(cfg)
+	a.building.Lock()
+	defer a.building.Unlock()
+	parts, err := a.prepare(ctx, cfg)
 	if err == nil {
 		err = a.openCertificates(es)
 	}
@@ -149,6 +156,9 @@ func (a *App) assemble(ctx context.Context, cfg *config.Config, es *endpoints) e
 		return err
 	}
 	if err := a.observeConnections(); err != nil {
+		return err
+	}
+	if parts, err = a.beginSecrets(ctx, cfg, parts); err != nil {
 		return err
 	}
 	a.put(cfg, parts)

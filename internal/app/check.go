@@ -16,7 +16,7 @@ func Check(cfg *config.Config, resolver secret.Resolver, clk clock.Clock) error 
 		return err
 	}
 	a := &App{opts: Options{Clock: clk}, gate: auth.NewGate(clk)}
-	snapshot, _, err := a.ingressSnapshot(cfg, values)
+	snapshot, _, err := a.ingressSnapshot(cfg, secrets{refs: values, pools: firstVersions(cfg, values)})
 	if err != nil {
 		return err
 	}

@@ -98,7 +98,7 @@ func signingKeys(cfg *config.Config, t *config.Target, values secrets) secret.Po
 	case len(t.Sign.SecretNames) > 0:
 		return values.pool(cfg, t.Sign.SecretNames)
 	}
-	return secret.NewPool(secret.Version{Value: values[t.Sign.Secret.Ref]})
+	return secret.NewPool(secret.Version{Value: values.refs[t.Sign.Secret.Ref]})
 }
 
 func (a *App) currentDeliveries() *deliveries {

@@ -37,7 +37,7 @@ func TestReloadKeepsTargets(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		values, err := app.resolve(cfg)
+		_, values, err := app.loadSecrets(t.Context(), cfg)
 		if err != nil {
 			t.Fatal(err)
 		}

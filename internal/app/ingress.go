@@ -93,11 +93,13 @@ func (a *App) backlog(ctx context.Context) (limit.Backlog, error) {
 	}, nil
 }
 
-// followBacklog keeps an eye on the backlog until stopFollowing is called.
+// followBacklog keeps an eye on the backlog, and on the time of secrets, until
+// stopFollowing is called.
 func (a *App) followBacklog(ctx context.Context) {
 	ctx, cancel := context.WithCancel(ctx)
 	var running sync.WaitGroup
 	running.Go(func() { a.pressure.Run(ctx) })
+	running.Go(func() { a.secrets.Run(ctx) })
 	a.stopFollowing = func() {
 		cancel()
 		running.Wait()
@@ -150,7 +152,7 @@ func (b *routeBuilder) basic(r *config.Route) (*auth.Basic, error) {
 		o.Hashes = append(o.Hashes, auth.User{Name: u.User, Secret: u.Password})
 	}
 	for _, ref := range r.Htpasswd {
-		o.Files = append(o.Files, auth.File{Name: ref.String(), Text: b.values[ref.Ref]})
+		o.Files = append(o.Files, auth.File{Name: ref.String(), Text: b.values.refs[ref.Ref]})
 	}
 	return auth.NewBasic(o)
 }
@@ -159,6 +161,7 @@ func (b *routeBuilder) verifier(r *config.Route) (*hmac.Verifier, error) {
 	return hmac.New(hmac.Options{
 		Provider: r.HMAC.Provider, Route: r.Path, URL: r.HMAC.URL,
 		Keys: b.values.of(r.HMAC.Secrets), Pool: b.values.pool(b.cfg, r.HMAC.SecretNames),
+		MayLackKeys:     changesAtRunTime(b.cfg, r.HMAC.SecretNames),
 		SignatureHeader: r.HMAC.SignatureHeader, TimestampHeader: r.HMAC.TimestampHeader,
 		NonceHeader: r.HMAC.NonceHeader, Tolerance: r.HMAC.Tolerance,
 		Generic: r.HMAC.Generic, Clock: b.app.opts.Clock,
@@ -168,13 +171,15 @@ func (b *routeBuilder) verifier(r *config.Route) (*hmac.Verifier, error) {
 func (b *routeBuilder) handshakes(r *config.Route) (*handshake.Set, error) {
 	var keys []secret.Value
 	var pool secret.Pool
+	later := false
 	if r.HMAC != nil {
+		later = changesAtRunTime(b.cfg, r.HMAC.SecretNames)
 		keys, pool = b.values.of(r.HMAC.Secrets), b.values.pool(b.cfg, r.HMAC.SecretNames)
 	}
 	var options []handshake.Options
 	for _, h := range r.Handshakes {
 		options = append(options, handshake.Options{
-			Provider: h.Provider, Token: b.values[h.Token.Ref], Keys: keys, Pool: pool, Clock: b.app.opts.Clock,
+			Provider: h.Provider, Token: b.values.refs[h.Token.Ref], Keys: keys, Pool: pool, MayLackKeys: later, Clock: b.app.opts.Clock,
 			URL: h.URL,
 		})
 	}

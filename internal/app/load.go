@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"hookaido/internal/admin"
 	"hookaido/internal/config"
 	"hookaido/internal/config/compile"
 	"hookaido/internal/config/syntax"
@@ -45,20 +46,23 @@ func (a *App) load() (cfg *config.Config, warnings []string, err error) {
 	return cfg, warnings, nil
 }
 
-// secrets has the values of a configuration's references.
-type secrets map[secret.Ref]secret.Value
+// secrets has the values of a configuration's references, and the versions of
+// its secrets that change at run time.
+type secrets struct {
+	refs  map[secret.Ref]secret.Value
+	pools admin.Pools
+}
 
-// resolve reads every secret of cfg. The error names each that can't be had,
-// with the places that use it.
-func (a *App) resolve(cfg *config.Config) (secrets, error) {
+// resolver reads secrets.
+func (a *App) resolver() secret.Resolver {
 	dir, _ := a.opts.LookupEnv("CREDENTIALS_DIRECTORY")
-	return Resolve(cfg, secret.Resolver{LookupEnv: a.opts.LookupEnv, CredentialsDir: dir})
+	return secret.Resolver{LookupEnv: a.opts.LookupEnv, CredentialsDir: dir}
 }
 
 // Resolve reads every secret that cfg names. The error has a line for each that
 // can't be had, with the place that uses it; it holds no secret.
 func Resolve(cfg *config.Config, resolver secret.Resolver) (map[secret.Ref]secret.Value, error) {
-	values := secrets{}
+	values := map[secret.Ref]secret.Value{}
 	var errs []error
 	for _, use := range compile.SecretRefs(cfg) {
 		if _, done := values[use.Ref]; done {
@@ -77,7 +81,7 @@ func Resolve(cfg *config.Config, resolver secret.Resolver) (map[secret.Ref]secre
 func (s secrets) of(refs []config.SecretRef) []secret.Value {
 	values := make([]secret.Value, 0, len(refs))
 	for _, ref := range refs {
-		values = append(values, s[ref.Ref])
+		values = append(values, s.refs[ref.Ref])
 	}
 	return values
 }
@@ -87,8 +91,12 @@ func (s secrets) pool(cfg *config.Config, names []config.SecretName) secret.Pool
 	var versions []secret.Version
 	for _, name := range names {
 		for i := range cfg.Secrets {
-			if e := &cfg.Secrets[i]; e.ID == name.ID {
-				versions = append(versions, secret.Version{ID: e.ID, Value: s[e.Value.Ref], From: e.ValidFrom, Until: e.ValidUntil})
+			switch e := &cfg.Secrets[i]; {
+			case e.ID != name.ID:
+			case e.Runtime:
+				versions = append(versions, s.pools[e.ID]...)
+			default:
+				versions = append(versions, secret.Version{ID: e.ID, Value: s.refs[e.Value.Ref], From: e.ValidFrom, Until: e.ValidUntil})
 			}
 		}
 	}

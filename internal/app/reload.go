@@ -14,6 +14,7 @@ import (
 	"hookaido/internal/config/compile"
 	"hookaido/internal/config/syntax"
 	"hookaido/internal/observe"
+	"hookaido/internal/queue"
 )
 
 // Reload takes the Hookaidofile anew: as a whole, or not at all. It implements
@@ -52,13 +53,18 @@ func (a *App) reload(ctx context.Context) (admin.ReloadResult, error) {
 	if err := a.needsRestart(old, cfg); err != nil {
 		return admin.ReloadResult{}, err
 	}
-	parts, err := a.prepare(cfg)
+	a.building.Lock()
+	defer a.building.Unlock()
+	parts, err := a.prepare(ctx, cfg)
 	if err != nil {
 		return admin.ReloadResult{}, err
 	}
 	useCertificates, err := a.certificates.read()
 	if err != nil {
 		return admin.ReloadResult{}, err
+	}
+	if err := a.secrets.Keep(ctx, parts.pools); err != nil {
+		return admin.ReloadResult{}, &admin.ReloadError{Code: admin.CodeReloadFailed, Detail: err.Error()}
 	}
 	a.put(cfg, parts)
 	a.warnOrphans(ctx, cfg)
@@ -80,6 +86,10 @@ func refusal(err error) error {
 		return err
 	}
 	refused := &admin.ReloadError{Code: admin.CodeConfigInvalid, Detail: err.Error(), Diagnostics: []admin.Diagnostic{}}
+	var unavailable *queue.UnavailableError
+	if errors.As(err, &unavailable) {
+		refused.Code = admin.CodeReloadFailed
+	}
 	var bad *configError
 	if errors.As(err, &bad) {
 		for _, d := range bad.diagnostics {

@@ -54,7 +54,11 @@ func (a *App) makeServices(ctx context.Context, cfg *config.Config, es *endpoint
 	if err := endpoints.Load(ctx); err != nil {
 		return &Failure{Code: ExitStorage, Err: err}
 	}
+	if err := a.makeSecrets(cfg); err != nil {
+		return err
+	}
 	a.adminAPI = adminapi.New(adminapi.Options{
+		Secrets:   a.secrets,
 		Endpoints: endpoints,
 		Service:   a.admin, Messages: messages, Routes: routes, Prefix: cfg.AdminAPI.Prefix, Metrics: a.scrape(), Logger: a.logger.Named("admin_api"),
 	})

@@ -1,6 +1,9 @@
 package app
 
 import (
+	"context"
+
+	"hookaido/internal/admin"
 	"hookaido/internal/auth"
 	"hookaido/internal/config"
 	"hookaido/internal/ingress"
@@ -10,6 +13,8 @@ import (
 
 // parts are what follows from one Hookaidofile, ready to be put in force.
 type parts struct {
+	values  secrets
+	pools   *admin.SecretPools // nil before there is a queue
 	ingress *ingress.Snapshot
 	rates   *limit.Rates
 	pull    pull.Settings
@@ -17,9 +22,10 @@ type parts struct {
 	push    *deliveries
 }
 
-// prepare builds all that can fail of a configuration. It changes nothing.
-func (a *App) prepare(cfg *config.Config) (*parts, error) {
-	values, err := a.resolve(cfg)
+// prepare builds all that can fail of a configuration. It changes nothing. The
+// caller holds a.building until put.
+func (a *App) prepare(ctx context.Context, cfg *config.Config) (*parts, error) {
+	pools, values, err := a.loadSecrets(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -32,6 +38,8 @@ func (a *App) prepare(cfg *config.Config) (*parts, error) {
 		return nil, err
 	}
 	return &parts{
+		values:  values,
+		pools:   pools,
 		push:    push,
 		ingress: snapshot,
 		rates:   rates,
@@ -74,6 +82,10 @@ func (a *App) put(cfg *config.Config, p *parts) {
 	a.adminAPI.SetHosts(cfg.AdminAPI.AllowedHosts)
 	a.putDeliveries(p.push)
 	a.store.SetRetention(retention(cfg.Retention))
+	if a.secrets != nil {
+		a.secrets.Use(p.pools)
+	}
+	a.values = p.values
 	a.config = cfg
 	a.loaded = a.opts.Clock.Now()
 	a.generation++

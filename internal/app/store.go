@@ -39,6 +39,7 @@ type consumers interface {
 type operators interface {
 	admin.Queue
 	admin.EndpointStore
+	admin.SecretStore
 }
 
 // observer is for health, metrics and operators.

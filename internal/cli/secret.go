@@ -178,5 +178,13 @@ func (p *program) credentialsUsed() map[string]bool {
 			used[use.Ref.Name] = true
 		}
 	}
+	// the key may as well be in the environment of the service, so that it is
+	// not missing if it isn't kept
+	store := systemd.SystemCredstore()
+	for i := range cfg.Secrets {
+		if cfg.Secrets[i].Runtime && (exists(store.EncryptedPath(secret.SealingKey)) || exists(store.PlainPath(secret.SealingKey))) {
+			used[secret.SealingKey] = true
+		}
+	}
 	return used
 }

@@ -18,8 +18,7 @@ func TestStrictRefuses(t *testing.T) {
 	opts := testOptions()
 	opts.AllowNotRunning = false
 	for _, line := range []string{
-		"observability { tracing off }", "secrets { secret a { runtime on } }",
-		"defaults { trend_signals { recent_surge_percent 9 } }",
+		"observability { tracing off }",
 		"/b { queue { backend postgres } pull { path /b } }",
 	} {
 		src := "pull_api { listen 127.0.0.1:9443 prefix /p auth token env:T }\n/a { pull { path /a } }\n" + line

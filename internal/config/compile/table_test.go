@@ -173,7 +173,7 @@ func TestExamplesCompile(t *testing.T) {
 			if strings.Contains(src, "month-0") && !strings.Contains(src, "secrets {") {
 				src += " " + months
 			}
-			checkExample(t, b.Title+": "+row.Name, src, later || strings.Contains(src, "runtime on"))
+			checkExample(t, b.Title+": "+row.Name, src, later)
 			head, _, braces := strings.Cut(row.Example, "{")
 			if !braces && row.Form == schema.Either {
 				head = row.Name

@@ -112,17 +112,6 @@ func (k Kind) running(words ...string) Kind {
 	return k
 }
 
-// runningOff marks a kind of on and off of which this version runs off alone.
-func (k Kind) runningOff() Kind {
-	k.Later = func(value any) string {
-		if on, ok := value.(bool); ok && on {
-			return "on"
-		}
-		return ""
-	}
-	return k
-}
-
 func notAWord(text string, words []string) (any, *Problem) {
 	if near := Nearest(text, words); near != "" {
 		return bad(fmt.Sprintf("did you mean %q? Allowed: %s", near, orList(words)), "%s is not allowed here", quote(text))

@@ -10,8 +10,8 @@ func secretsRow() *Directive {
 			Help: "First moment of validity.", Example: "valid_from 2026-01-01T00:00:00Z"},
 		{Name: "valid_until", DefaultHelp: "no end", Args: []Arg{{Name: "TIME", Kind: timeKind()}}, Field: "secret.valid_until",
 			Help: "First moment after the validity.", Example: "valid_until 2026-07-01T00:00:00Z"},
-		{Name: "runtime", Args: []Arg{{Name: "BOOL", Kind: boolKind().runningOff()}}, Default: "off", Field: "secret.runtime",
-			Help: "Allows the admin API to add versions.", Example: "runtime on"},
+		{Name: "runtime", Args: []Arg{{Name: "BOOL", Kind: boolKind()}}, Default: "off", Field: "secret.runtime",
+			Help: "Lets the admin API add versions at `/secrets/ID`, and delete them. They are kept in the database, encrypted with the key in HOOKAIDO_SECRET_ENCRYPTION_KEY; `value` is the first one.", Example: "runtime on"},
 		{Name: "max_versions", Args: []Arg{{Name: "N", Kind: intKind(1, maxInt)}}, Default: "32", Field: "secret.max_versions",
 			Help: "How many versions the admin API may add; only with `runtime on`.", Example: "max_versions 6"},
 	}}
