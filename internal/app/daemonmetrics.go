@@ -18,6 +18,7 @@ func (a *App) observeDaemon(ctx context.Context) error {
 type configCollector struct {
 	app                                    *App
 	generation, loaded, reloaded, secretNA *prometheus.Desc
+	depth                                  *prometheus.Desc
 }
 
 func newConfigCollector(a *App) *configCollector {
@@ -30,12 +31,13 @@ func newConfigCollector(a *App) *configCollector {
 		loaded:     desc("config_loaded_timestamp_seconds", "When the configuration in force was loaded, in Unix seconds."),
 		reloaded:   desc("config_last_reload_successful", "0 if the last reload was refused, so that the Hookaidofile is not what is in force."),
 		secretNA:   desc("secret_not_after_seconds", "End of a secret's validity, in Unix seconds.", "secret"),
+		depth:      desc("queue_limit_messages", "Queued and leased messages at which the queue is full."),
 	}
 }
 
 // Describe implements [prometheus.Collector].
 func (c *configCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.generation, c.loaded, c.reloaded, c.secretNA} {
+	for _, d := range []*prometheus.Desc{c.generation, c.loaded, c.reloaded, c.secretNA, c.depth} {
 		ch <- d
 	}
 }
@@ -55,6 +57,9 @@ func (c *configCollector) Collect(ch chan<- prometheus.Metric) {
 		gauge(c.reloaded, 1)
 	} else {
 		gauge(c.reloaded, 0)
+	}
+	if limit := cfg.QueueLimits.MaxDepth; limit > 0 {
+		gauge(c.depth, float64(limit))
 	}
 	for i := range cfg.Secrets {
 		if s := &cfg.Secrets[i]; !s.ValidUntil.IsZero() {

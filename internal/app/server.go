@@ -115,9 +115,10 @@ func (a *App) newFront(s site, streams bool) *front {
 
 // limit bounds the connections of a listener.
 func (a *App) limit(s *server, l net.Listener) net.Listener {
+	refused := a.connections.overShare.WithLabelValues(s.name)
 	limited := httpx.Limit(l, httpx.Limits{
 		Total: maxConnections, PerPeer: maxPeerConnections, Exempt: a.isProxy,
-		Refused: func(net.Addr) { a.connections.overShare.WithLabelValues(s.name).Inc() },
+		Refused: func(net.Addr) { refused.Inc() },
 	})
 	if !s.proxied {
 		return limited
