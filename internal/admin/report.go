@@ -20,7 +20,7 @@ func (s *Service) Health(ctx context.Context) Health {
 	}
 	return Health{
 		OK: err == nil, Time: now, Version: s.version, UptimeSeconds: s.uptime(),
-		Diagnostics: Diagnostics{Config: s.loaded.Load().info, Queue: q, Listeners: s.listeners},
+		Diagnostics: Diagnostics{Config: s.loaded.Load().info, Queue: q, Listeners: s.listeners, Counters: s.counters()},
 	}
 }
 
@@ -45,6 +45,7 @@ func (s *Service) queueHealth(ctx context.Context, now time.Time) QueueHealth {
 			Route: l.Route, Target: l.Target, Queued: l.Queued, Ages: ages(now, l.OldestQueued, l.EarliestDue),
 		})
 	}
+	q.TrendSignals = s.trendHealth(ctx, now)
 	return q
 }
 

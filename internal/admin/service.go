@@ -22,6 +22,7 @@ type Store interface {
 	Ping(ctx context.Context) error
 	Stats(ctx context.Context) (queue.Stats, error)
 	Paused(ctx context.Context) ([]queue.Pause, error)
+	Trend(ctx context.Context, f queue.TrendFilter) ([]queue.TrendSample, error)
 }
 
 // Reloader takes the Hookaidofile anew.
@@ -57,6 +58,8 @@ type Options struct {
 	Listeners []Listener
 	// Deliveries describes the targets of push routes; nil for none.
 	Deliveries func() []Delivery
+	// Counters are what was counted since the start; nil for none.
+	Counters func() Counters
 }
 
 // Service is the operators' service. It is safe for concurrent use.
@@ -68,6 +71,7 @@ type Service struct {
 	pid       int
 	listeners []Listener
 	targets   func() []Delivery
+	counters  func() Counters
 	startedAt time.Time
 	started   time.Duration // monotonic
 
@@ -94,6 +98,9 @@ func New(o Options) *Service {
 	}
 	if s.targets = o.Deliveries; s.targets == nil {
 		s.targets = func() []Delivery { return []Delivery{} }
+	}
+	if s.counters = o.Counters; s.counters == nil {
+		s.counters = func() Counters { return Counters{} }
 	}
 	s.phase.Store(Starting)
 	s.labels.file = &config.Config{}

@@ -63,6 +63,11 @@ func newFixture(t *testing.T, r reloader) *fixture {
 	f.SetConfig(&config.Config{
 		Path: "/etc/hookaido/Hookaidofile", Fingerprint: "f1",
 		PullAPI: config.PullAPI{Prefix: "/pull"},
+		Defaults: config.Defaults{TrendSignals: config.TrendSignals{
+			Window: 15 * time.Minute, ExpectedCaptureInterval: time.Minute, StaleGraceFactor: 3,
+			QueuedPressureMinTotal: 3, QueuedPressurePercent: 75, QueuedPressureLeasedMultiplier: 2,
+			RecentSurgeMinTotal: 100, DeadShareHighMinTotal: 100,
+		}},
 		Routes: []config.Route{
 			{Path: "/a", Queue: config.SQLite, Pull: &config.Pull{Path: "/jobs"}},
 			{Path: "/b", Queue: config.SQLite},
@@ -191,6 +196,19 @@ func TestHealthDetails(t *testing.T) {
 	if err := json.Unmarshal([]byte(text), &want); err != nil {
 		t.Fatal(err)
 	}
+	// what was counted, and the trend, have tests of their own
+	parts := got.(map[string]any)["diagnostics"].(map[string]any)
+	for _, name := range []string{"ingress", "delivery", "publish", "pull", "tracing"} {
+		if parts[name] == nil {
+			t.Errorf("%s is missing", name)
+		}
+		delete(parts, name)
+	}
+	signals, _ := parts["queue"].(map[string]any)["trend_signals"].(map[string]any)
+	if signals["status"] != "warn" || signals["sampling_stale"] != true || signals["window"] != "15m0s" {
+		t.Errorf("trend_signals %v", signals)
+	}
+	delete(parts["queue"].(map[string]any), "trend_signals")
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}

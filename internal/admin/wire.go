@@ -20,6 +20,7 @@ type Diagnostics struct {
 	Config    ConfigInfo  `json:"config"`
 	Queue     QueueHealth `json:"queue"`
 	Listeners []Listener  `json:"listeners"`
+	Counters
 }
 
 // ConfigInfo identifies the configuration in force.
@@ -42,6 +43,8 @@ type QueueHealth struct {
 	Ages
 	// TopQueued has the ten routes and targets with most messages queued.
 	TopQueued []Lane `json:"top_queued,omitempty"`
+	// TrendSignals tell where the backlog is heading.
+	TrendSignals *TrendHealth `json:"trend_signals,omitempty"`
 }
 
 // Ages tell how far behind consumers are. All are missing when nothing is

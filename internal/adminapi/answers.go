@@ -26,7 +26,7 @@ func (h *Handler) ready(w http.ResponseWriter, r *http.Request) {
 }
 
 // health answers in the plain form, or with details if the query asks for
-// them. Details are 200 also in trouble, so that tools can read them; ok tells.
+// them. Details are there in trouble too, with another status.
 func (h *Handler) health(w http.ResponseWriter, r *http.Request) {
 	details, err := parseBool(r.URL.Query().Get("details"))
 	switch {
@@ -34,7 +34,11 @@ func (h *Handler) health(w http.ResponseWriter, r *http.Request) {
 		httpx.Refuse(w, &httpx.Error{Status: http.StatusBadRequest, Code: "invalid_query",
 			Detail: "details " + err.Error()})
 	case details:
-		h.writeJSON(w, http.StatusOK, h.service.Health(r.Context()))
+		report, status := h.service.Health(r.Context()), http.StatusOK
+		if !report.OK {
+			status = http.StatusServiceUnavailable
+		}
+		h.writeJSON(w, status, report)
 	default:
 		h.writeHealth(w, h.service.Healthy(r.Context()))
 	}

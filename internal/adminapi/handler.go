@@ -26,6 +26,7 @@ type Options struct {
 	Service  *admin.Service
 	Messages *admin.Messages
 	Routes   *admin.Routes
+	Backlog  *admin.Backlog
 	// Endpoints serves the model of endpoints; nil for none.
 	Endpoints *admin.Endpoints
 	// Secrets serves secrets that change at run time; nil for none.
@@ -93,6 +94,7 @@ func New(o Options) *Handler {
 		"/messages/resume_by_filter":  h.byFilter(admin.ResumeByFilter),
 	}
 	h.addLanes(o.Routes)
+	h.addBacklog(o.Backlog)
 	h.addEndpoints(o.Endpoints)
 	h.addMetrics(o.Metrics)
 	for path, below := range h.scoped {

@@ -15,6 +15,7 @@ import (
 	"hookaido/internal/peer"
 	"hookaido/internal/queue"
 	"hookaido/internal/secret"
+	"hookaido/internal/trend"
 )
 
 // ingressSnapshot builds what the public listener needs. The error names every
@@ -74,8 +75,9 @@ func thresholds(d *config.Defaults) *limit.Thresholds {
 	}
 	if s := &d.TrendSignals; p.SustainedGrowth {
 		t.Growth = &limit.Growth{
-			Window: s.Window, Consecutive: s.SustainedGrowthConsecutive,
-			MinSamples: s.SustainedGrowthMinSamples, MinDelta: s.SustainedGrowthMinDelta,
+			Window: s.Window, Growth: trend.Growth{
+				Consecutive: s.SustainedGrowthConsecutive, MinSamples: s.SustainedGrowthMinSamples, MinDelta: s.SustainedGrowthMinDelta,
+			},
 		}
 	}
 	return t
@@ -99,6 +101,7 @@ func (a *App) followBacklog(ctx context.Context) {
 	ctx, cancel := context.WithCancel(ctx)
 	var running sync.WaitGroup
 	running.Go(func() { a.pressure.Run(ctx) })
+	running.Go(func() { a.sampleBacklog(ctx) })
 	running.Go(func() { a.secrets.Run(ctx) })
 	a.stopFollowing = func() {
 		cancel()

@@ -37,7 +37,7 @@ func (a *App) makeServices(ctx context.Context, cfg *config.Config, es *endpoint
 		return err
 	}
 	a.admin = admin.New(admin.Options{
-		Deliveries: a.deliveryStatus,
+		Deliveries: a.deliveryStatus, Counters: a.counters,
 		Store:      a.store, Reloader: a, Clock: clk, Version: a.opts.Version, PID: os.Getpid(), Listeners: es.list(),
 	})
 	messages := admin.NewMessages(admin.MessagesOptions{
@@ -60,7 +60,7 @@ func (a *App) makeServices(ctx context.Context, cfg *config.Config, es *endpoint
 	a.adminAPI = adminapi.New(adminapi.Options{
 		Secrets:   a.secrets,
 		Endpoints: endpoints,
-		Service:   a.admin, Messages: messages, Routes: routes, Prefix: cfg.AdminAPI.Prefix, Metrics: a.scrape(), Logger: a.logger.Named("admin_api"),
+		Service:   a.admin, Messages: messages, Routes: routes, Backlog: a.backlogViews(), Prefix: cfg.AdminAPI.Prefix, Metrics: a.scrape(), Logger: a.logger.Named("admin_api"),
 	})
 	return nil
 }

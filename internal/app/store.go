@@ -45,7 +45,9 @@ type operators interface {
 // observer is for health, metrics and operators.
 type observer interface {
 	admin.RouteQueue
+	admin.BacklogQueue
 	Ping(ctx context.Context) error
+	CaptureTrend(ctx context.Context) error
 }
 
 // lifecycle tells of a store that can't go on, and ends it.

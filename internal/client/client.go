@@ -87,8 +87,17 @@ func (c *Client) Close() { c.http.CloseIdleConnections() }
 // Health asks for the health of the daemon with its details.
 func (c *Client) Health(ctx context.Context) (admin.Health, error) {
 	var h admin.Health
-	err := c.get(ctx, "/healthz?details=1", &h)
-	return h, err
+	status, body, err := c.call(ctx, http.MethodGet, "/healthz?details=1")
+	if err != nil {
+		return h, err
+	}
+	if status == http.StatusServiceUnavailable && json.Unmarshal(body, &h) == nil && !h.Time.IsZero() {
+		return h, nil // it says itself what is wrong
+	}
+	if status != http.StatusOK {
+		return h, c.refusal(status, body)
+	}
+	return h, c.decode(body, &h)
 }
 
 // Status asks what the daemon is doing.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"hookaido/internal/clock"
+	"hookaido/internal/queue"
 )
 
 const (
@@ -75,7 +76,7 @@ type Pressure struct {
 	reading sync.Mutex    // held while the backlog is read
 	latest  atomic.Pointer[reading]
 	// samples are in their order, for reading only.
-	samples atomic.Pointer[[]sample]
+	samples atomic.Pointer[[]queue.TrendSample]
 }
 
 // reading is a backlog at a monotonic time. It is not ok if it failed.
@@ -88,22 +89,22 @@ type reading struct {
 // NewPressure makes a Pressure. It follows the backlog while Run runs.
 func NewPressure(o PressureOptions) *Pressure {
 	p := &Pressure{options: o, stale: make(chan struct{}, 1)}
-	p.samples.Store(new([]sample))
+	p.samples.Store(new([]queue.TrendSample))
 	return p
 }
 
-// Run reads the backlog when checks need it, and once a minute to see where it
-// is heading, until ctx ends.
+// SetSamples replaces the samples that tell where the backlog is heading, the
+// latest last. They must not be changed afterwards.
+func (p *Pressure) SetSamples(list []queue.TrendSample) { p.samples.Store(&list) }
+
+// Run reads the backlog when checks need it, and once at the begin, until ctx
+// ends.
 func (p *Pressure) Run(ctx context.Context) {
-	timer := p.options.Clock.NewTimer(0)
-	defer timer.Stop()
+	p.read(ctx)
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-timer.C():
-			timer.Reset(sampleInterval)
-			p.sample(p.read(ctx))
 		case <-p.stale:
 			if p.age(p.latest.Load()) >= freshFor {
 				p.read(ctx)
@@ -129,18 +130,6 @@ func (p *Pressure) readLocked(ctx context.Context) *reading {
 	r.ok = err == nil
 	p.latest.Store(r)
 	return r
-}
-
-// sample keeps r for the trend.
-func (p *Pressure) sample(r *reading) {
-	if !r.ok {
-		return
-	}
-	old := *p.samples.Load()
-	old = old[max(0, len(old)-maxSamples+1):]
-	samples := make([]sample, 0, len(old)+1)
-	samples = append(append(samples, old...), sample{at: r.at, total: r.Queued + r.Leased + r.Dead})
-	p.samples.Store(&samples)
 }
 
 func (p *Pressure) age(r *reading) time.Duration { return p.options.Clock.Monotonic() - r.at }
@@ -193,7 +182,7 @@ func (p *Pressure) Check(ctx context.Context, t *Thresholds) Reason {
 		return ReadyLag
 	case passed(r.OldestQueued, now, t.OldestQueuedAge):
 		return OldestQueuedAge
-	case t.Growth != nil && t.Growth.grows(*p.samples.Load(), p.options.Clock.Monotonic()):
+	case t.Growth != nil && t.Growth.grows(*p.samples.Load(), now):
 		return SustainedGrowth
 	}
 	return Admitted

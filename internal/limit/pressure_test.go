@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"hookaido/internal/clock"
+	"hookaido/internal/queue"
+	"hookaido/internal/trend"
 )
 
 var defaults = Thresholds{MinTotal: 200, QueuedPercent: 80, ReadyLag: 30 * time.Second, OldestQueuedAge: time.Minute}
@@ -217,110 +219,62 @@ func TestHangingQueue(t *testing.T) {
 	})
 }
 
-func TestGrowth(t *testing.T) {
-	rule := Growth{Window: 15 * time.Minute, Consecutive: 3, MinSamples: 5, MinDelta: 10}
-	tests := []struct {
-		name   string
-		totals []int // one a minute, the last one now
-		want   bool
-	}{
-		{"none", nil, false},
-		{"one", []int{1000}, false},
-		{"three rises", []int{5, 6, 7, 8}, true},
-		{"three rises after a fall", []int{50, 5, 6, 7, 8}, true},
-		{"two rises", []int{5, 5, 6, 7}, false},
-		{"a pause among rises", []int{1, 2, 3, 3, 4, 5}, false},
-		{"rises of long ago", []int{1, 2, 3, 4, 5, 1}, false},
-		{"far above the mean", []int{10, 10, 10, 10, 20}, true},
-		{"not far enough", []int{10, 10, 10, 10, 19}, false},
-		{"too few samples", []int{10, 10, 10, 20}, false},
-		{"mean rounded down", []int{10, 10, 10, 11, 20}, true}, // 10.25
-		{"mean rounded up", []int{10, 11, 11, 10, 20}, false},  // 10.5
-		{"below the mean", []int{100, 100, 100, 100, 50}, false},
+// totals are samples of leased messages, one a minute, the last one now.
+func totals(now time.Time, list ...int) []queue.TrendSample {
+	samples := make([]queue.TrendSample, len(list))
+	for i, n := range list {
+		samples[i] = queue.TrendSample{At: now.Add(-time.Duration(len(list)-1-i) * time.Minute), Leased: n}
 	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			var samples []sample
-			for i, total := range test.totals {
-				samples = append(samples, sample{at: time.Hour - time.Duration(len(test.totals)-1-i)*time.Minute, total: total})
-			}
-			if got := rule.grows(samples, time.Hour); got != test.want {
-				t.Errorf("got %v, want %v", got, test.want)
-			}
-		})
-	}
-	t.Run("outside the window", func(t *testing.T) {
-		samples := []sample{{0, 0}, {time.Minute, 1}, {2 * time.Minute, 2}, {3 * time.Minute, 3}}
-		if !rule.grows(samples, 15*time.Minute) || rule.grows(samples, 15*time.Minute+1) {
-			t.Error("the sample at the edge of the window must count, and no longer after it")
-		}
-	})
-	t.Run("a delta of 0 is no growth", func(t *testing.T) {
-		if (&Growth{Window: time.Hour, Consecutive: 9, MinSamples: 2}).grows([]sample{{0, 5}, {time.Minute, 5}}, time.Minute) {
-			t.Error("a level backlog grows")
-		}
-	})
+	return samples
 }
 
-func TestSustainedGrowthFromMinuteSamples(t *testing.T) {
+func TestGrowthWithinTheWindow(t *testing.T) {
+	rule := Growth{Window: 15 * time.Minute, Growth: trend.Growth{Consecutive: 3, MinSamples: 5, MinDelta: 10}}
+	samples := totals(start.Add(-12*time.Minute), 0, 1, 2, 3)
+	if !rule.grows(samples, start) || rule.grows(samples, start.Add(1)) {
+		t.Error("the sample at the edge of the window must count, and no longer after it")
+	}
+	if rule.grows(nil, start) {
+		t.Error("no samples grow")
+	}
+}
+
+func TestSustainedGrowth(t *testing.T) {
 	growing := defaults
-	growing.Growth = &Growth{Window: 15 * time.Minute, Consecutive: 3, MinSamples: 5, MinDelta: 10}
+	growing.Growth = &Growth{Window: 15 * time.Minute, Growth: trend.Growth{Consecutive: 3, MinSamples: 5, MinDelta: 10}}
 	following(t, func(p *Pressure, clk *clock.Manual, q *queueOf) {
-		minute := func(b Backlog) Reason {
-			q.set(b, nil)
-			clk.Advance(sampleInterval)
-			synctest.Wait()
-			return p.Check(t.Context(), &growing)
-		}
-		// the sample of the start has 0
-		steps := []struct {
+		for i, s := range []struct {
 			backlog Backlog
+			samples []int
 			want    Reason
 		}{
-			{Backlog{Queued: 100, Leased: 150}, Admitted},
-			{Backlog{Queued: 101, Leased: 150}, Admitted},
-			{Backlog{Queued: 102, Leased: 150}, SustainedGrowth},
-			{Backlog{Queued: 102, Leased: 120}, SustainedGrowth},          // 34 above the mean
-			{Backlog{Queued: 20, Leased: 180}, Admitted},                  // 5 above it
-			{Backlog{Queued: 100, Leased: 100, Dead: 6}, SustainedGrowth}, // 10 above it, dead ones counted
-			{Backlog{Queued: 20, Leased: 100, Dead: 1000}, Admitted},      // below the least total
-		}
-		for i, s := range steps {
-			if got := minute(s.backlog); got != s.want {
-				t.Errorf("minute %d: %q, want %q", i+1, got, s.want)
+			{Backlog{Queued: 100, Leased: 150}, nil, Admitted},
+			{Backlog{Queued: 101, Leased: 150}, []int{250, 251}, Admitted},
+			{Backlog{Queued: 102, Leased: 150}, []int{249, 250, 251, 252}, SustainedGrowth},
+			{Backlog{Queued: 20, Leased: 100}, []int{249, 250, 251, 252}, Admitted}, // below the least total
+			{Backlog{Queued: 20, Leased: 200}, []int{249, 250, 251, 220}, Admitted},
+		} {
+			q.set(s.backlog, nil)
+			clk.Advance(time.Minute)
+			p.SetSamples(totals(clk.Now(), s.samples...))
+			p.Check(t.Context(), &growing) // asks for a reading
+			synctest.Wait()
+			if got := p.Check(t.Context(), &growing); got != s.want {
+				t.Errorf("step %d: %q, want %q", i, got, s.want)
+			}
+			if got := p.Check(t.Context(), &defaults); got != Admitted {
+				t.Errorf("step %d: %q without the rule of growth", i, got)
 			}
 		}
-		q.set(Backlog{}, errors.New("gone"))
-		clk.Advance(sampleInterval)
-		synctest.Wait()
-		if n := len(*p.samples.Load()); n != 1+len(steps) {
-			t.Errorf("%d samples, want %d: a reading that failed is none", n, 1+len(steps))
-		}
-		if got := p.Check(t.Context(), &defaults); got != Admitted {
-			t.Errorf("%q without the rule of growth", got)
-		}
 	})
-}
-
-func TestSamplesAreBounded(t *testing.T) {
-	p := NewPressure(PressureOptions{Clock: clock.NewManual(start)})
-	for i := range 3 * maxSamples {
-		p.sample(&reading{Backlog: Backlog{Queued: i}, at: time.Duration(i), ok: true})
-	}
-	kept := *p.samples.Load()
-	if len(kept) != maxSamples || kept[0].total != 2*maxSamples || kept[maxSamples-1].total != 3*maxSamples-1 {
-		t.Errorf("%d samples from %d to %d, want the last %d", len(kept), kept[0].total, kept[len(kept)-1].total, maxSamples)
-	}
 }
 
 func BenchmarkCheck(b *testing.B) {
 	q := queueOf{backlog: Backlog{Queued: 150, Leased: 150}}
 	p := NewPressure(PressureOptions{Clock: clock.System{}, Read: q.read})
-	for i := range maxSamples {
-		p.sample(&reading{at: time.Duration(i), ok: true})
-	}
+	p.SetSamples(totals(clock.System{}.Now(), make([]int, trend.MaxSamples)...))
 	growing := defaults
-	growing.Growth = &Growth{Window: 24 * time.Hour, Consecutive: 3, MinSamples: 5, MinDelta: 10}
+	growing.Growth = &Growth{Window: 24 * time.Hour, Growth: trend.Growth{Consecutive: 3, MinSamples: 5, MinDelta: 10}}
 	ctx, stop := context.WithCancel(b.Context())
 	var run sync.WaitGroup
 	run.Go(func() { p.Run(ctx) })

@@ -19,30 +19,24 @@ func (block rowsOf) row(name, def, help string, arg Arg) *Directive {
 	return &Directive{Name: name, Args: []Arg{arg}, Default: def, Field: string(block) + "." + name, Help: help, Example: name + " " + def}
 }
 
-// later marks a row as one that this version doesn't run.
-func later(row *Directive) *Directive {
-	row.Later = true
-	return row
-}
-
 func trendRow() *Directive {
 	const many = 1_000_000_000
 	in := rowsOf("trend_signals")
 	block := &Block{Name: "trend_signals", Title: "trend_signals", Help: "When the backlog counts as growing.", Rows: []*Directive{
 		in.duration("window", "15m", "Time that is looked at."),
-		later(in.duration("expected_capture_interval", "1m", "Time between two samples.")),
-		later(in.number("stale_grace_factor", "3", 60, "Intervals without a sample after which the signal is stale.")),
+		in.duration("expected_capture_interval", "1m", "Time between two samples."),
+		in.number("stale_grace_factor", "3", 60, "Intervals without a sample after which the signal is stale."),
 		in.number("sustained_growth_consecutive", "3", 1000, "Rises in a row that make a growth."),
 		in.number("sustained_growth_min_samples", "5", 1_000_000, "Samples that the other rule of growth needs."),
 		in.number("sustained_growth_min_delta", "10", many, "Messages above the mean that it needs."),
-		later(in.number("recent_surge_min_total", "20", many, "Messages below which there is no surge.")),
-		later(in.number("recent_surge_min_delta", "10", many, "Messages above the mean that make a surge.")),
-		later(in.number("recent_surge_percent", "50", 10_000, "Percent above the mean that make a surge.")),
-		later(in.number("dead_share_high_min_total", "10", many, "Messages below which the dead share is not looked at.")),
-		later(in.number("dead_share_high_percent", "20", 100, "Percent of dead messages that are high.")),
-		later(in.number("queued_pressure_min_total", "20", many, "Messages below which there is no pressure.")),
-		later(in.number("queued_pressure_percent", "75", 100, "Percent of waiting messages that make pressure.")),
-		later(in.number("queued_pressure_leased_multiplier", "2", 1_000_000, "Waiting messages per leased one that make pressure.")),
+		in.number("recent_surge_min_total", "20", many, "Messages below which there is no surge."),
+		in.number("recent_surge_min_delta", "10", many, "Messages above the mean that make a surge."),
+		in.number("recent_surge_percent", "50", 10_000, "Percent above the mean that make a surge."),
+		in.number("dead_share_high_min_total", "10", many, "Messages below which the dead share is not looked at."),
+		in.number("dead_share_high_percent", "20", 100, "Percent of dead messages that are high."),
+		in.number("queued_pressure_min_total", "20", many, "Messages below which there is no pressure."),
+		in.number("queued_pressure_percent", "75", 100, "Percent of waiting messages that make pressure."),
+		in.number("queued_pressure_leased_multiplier", "2", 1_000_000, "Waiting messages per leased one that make pressure."),
 	}}
 	return &Directive{Name: "trend_signals", Form: Braces, Block: block,
 		Help: "When the backlog counts as growing.", Example: "trend_signals { window 20m }"}
