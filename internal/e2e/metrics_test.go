@@ -21,8 +21,8 @@ type scraped struct {
 	values map[string]float64 // by sample, as it is written
 }
 
-// scrape reads a page and checks its form.
-func scrape(t testing.TB, a answer) *scraped {
+// pageOf reads a page and checks its form.
+func pageOf(t testing.TB, a answer) *scraped {
 	t.Helper()
 	if kind := a.header.Get("Content-Type"); a.status != http.StatusOK || !strings.HasPrefix(kind, "text/plain; version=0.0.4") {
 		t.Fatalf("scrape: %d, %q", a.status, kind)
@@ -150,7 +150,7 @@ func (d *daemon) traffic() {
 func TestMetricsAfterTraffic(t *testing.T) {
 	d, address := newMeasured(t)
 	read := func() *scraped {
-		return scrape(t, d.ask(http.DefaultClient, http.MethodGet, "http://"+address+"/numbers", ""))
+		return pageOf(t, d.ask(http.DefaultClient, http.MethodGet, "http://"+address+"/numbers", ""))
 	}
 	d.eventually("delivered", func() bool {
 		v := read().values
@@ -206,8 +206,8 @@ func TestMetricsAfterTraffic(t *testing.T) {
 	if a := d.ask(http.DefaultClient, http.MethodGet, "http://"+d.admin+"/metrics", ""); a.status != http.StatusUnauthorized {
 		t.Errorf("the admin API without a token: %d", a.status)
 	}
-	scrape(t, d.operate(http.MethodGet, "/metrics", "")).want(t, map[string]float64{"hookaido_ingress_accepted_total": 7})
-	scrape(t, d.operateLocally(http.MethodGet, "/metrics", "")).want(t, map[string]float64{"hookaido_ingress_accepted_total": 7})
+	pageOf(t, d.operate(http.MethodGet, "/metrics", "")).want(t, map[string]float64{"hookaido_ingress_accepted_total": 7})
+	pageOf(t, d.operateLocally(http.MethodGet, "/metrics", "")).want(t, map[string]float64{"hookaido_ingress_accepted_total": 7})
 }
 
 // newMeasuredMemory is a daemon with the parts that newMeasured doesn't have: the
@@ -231,7 +231,7 @@ func newMeasuredMemory(t *testing.T) *scraped {
 	}
 	var s *scraped
 	d.eventually("told of the handshake", func() bool {
-		s = scrape(t, d.operateLocally(http.MethodGet, "/metrics", ""))
+		s = pageOf(t, d.operateLocally(http.MethodGet, "/metrics", ""))
 		return s.types["hookaido_tls_handshake_failures_total"] != ""
 	})
 	s.lint(t)
@@ -257,7 +257,7 @@ var (
 // isn't there.
 func TestMetricsAreDocumented(t *testing.T) {
 	d, _ := newMeasured(t)
-	types := scrape(t, d.operateLocally(http.MethodGet, "/metrics", "")).types
+	types := pageOf(t, d.operateLocally(http.MethodGet, "/metrics", "")).types
 	for name, kind := range newMeasuredMemory(t).types {
 		types[name] = kind
 	}
