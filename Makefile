@@ -41,9 +41,10 @@ fuzz: ## Run each fuzz target for FUZZTIME (10s)
 
 gen: ## Write the generated files anew
 	go run ./internal/tools/docgen -out packaging/man/Hookaidofile.5.md
+	go run ./internal/tools/clidoc -out packaging/man
 
 fresh: gen ## Fail when a generated file in the repository is stale
-	@git diff --exit-code -- packaging/man || { echo "generated files are stale: run make gen and commit"; exit 1; }
+	@test -z "$$(git status --porcelain packaging/man)" || { git diff -- packaging/man; echo "generated files are stale: run make gen and commit"; exit 1; }
 
 package: ## Build dist/*.deb and dist/*.rpm
 	@packaging/need gcc strip

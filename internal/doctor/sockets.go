@@ -218,7 +218,7 @@ func (p *patient) taken(unit string, want []string) []Finding {
 		if other := p.unitOf(pid); other != "" {
 			stop = "systemctl disable --now " + quote(other) + " || systemctl stop " + quote(other)
 		}
-		found = append(found, finding(Error, idPortTaken, unit, stop, restartTarget).
+		found = append(found, finding(Error, idPortTaken, unit, stop, restartTarget, "systemctl start hookaido.service").
 			says(fmt.Sprintf("port %d is held by another program: %s, process %d", port, name, pid),
 				"systemd can't open the socket; stop that program, or choose another listen in the Hookaidofile"))
 	}

@@ -59,11 +59,21 @@ func render(markdown []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := w.Write(md2man.Render(markdown)); err != nil {
+	if _, err := w.Write([]byte(ragged(fitTables(string(md2man.Render(markdown)))))); err != nil {
 		return nil, err
 	}
 	if err := w.Close(); err != nil {
 		return nil, err
 	}
 	return out.Bytes(), nil
+}
+
+// ragged keeps names such as those of codes and files whole, for readers who
+// copy them: lines are neither hyphenated nor filled with spaces.
+func ragged(roff string) string {
+	before, after, found := strings.Cut(roff, "\n.SH ")
+	if !found {
+		return roff
+	}
+	return before + "\n.nr HY 0\n.hy 0\n.ad l\n.SH " + after
 }

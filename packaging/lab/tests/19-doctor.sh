@@ -25,6 +25,7 @@ fault() {
 	within 20 "$id: it serves" ready
 }
 drop_in() { install -d /etc/systemd/system/hookaido.service.d && printf '[Service]\n%s\n' "$2" >"/etc/systemd/system/hookaido.service.d/$1.conf"; }
+restarted() { [ "$(starts)" = 1 ]; }
 take_over() { systemctl daemon-reload && systemctl restart hookaido; }
 
 within 20 "ready" ready
@@ -85,7 +86,7 @@ take_over
 fault memory-limit 0
 
 kill -9 "$(main_pid)"
-within 20 "systemd starts it again" test "$(starts)" = 1
+within 20 "systemd starts it again" restarted
 within 20 "ready" ready
 fault service-restarts 0
 
@@ -100,7 +101,7 @@ fault user-missing 1
 
 cat >/etc/systemd/system/thief.service <<'UNIT'
 [Service]
-ExecStart=/usr/bin/perl -MIO::Socket::INET -e '$s = IO::Socket::INET->new(LocalPort => 8085, Listen => 1, ReuseAddr => 1) or die; sleep 1000'
+ExecStart=/usr/bin/perl -MIO::Socket::INET -e '$$s = IO::Socket::INET->new(LocalPort => 8085, Listen => 1, ReuseAddr => 1) or die; sleep 1000'
 [Install]
 WantedBy=multi-user.target
 UNIT
