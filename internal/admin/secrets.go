@@ -150,27 +150,15 @@ func (s *Secrets) Add(ctx context.Context, a SecretAddition) (SecretAdded, error
 }
 
 func (s *Secrets) add(ctx context.Context, a *SecretAddition, d *deed) (v keptVersion, err error) {
+	if v, err = s.read(a, d); err != nil {
+		return v, err
+	}
 	s.lock.Lock()
 	defer s.lock.Unlock()
 	p := s.loaded.Load()
 	of, refusal := p.find(a.Pool)
-	if refusal != nil {
+	if refusal != nil { // a reload took it away
 		return v, refusal
-	}
-	body, err := a.Decode()
-	if err != nil {
-		return v, err
-	}
-	now := s.clock.Now()
-	if v, refusal = newVersion(&body, now); refusal != nil {
-		return v, refusal
-	}
-	if refusal := a.Audit.check(judge{policy: &p.config.Defaults.PublishPolicy, names: true, actors: true}); refusal != nil {
-		return v, refusal
-	}
-	d.add(zap.Time("not_before", v.From))
-	if !v.Until.IsZero() {
-		d.add(zap.Time("not_after", v.Until))
 	}
 	versions, err := s.makeRoom(ctx, p, of)
 	if err != nil {
@@ -190,6 +178,31 @@ func (s *Secrets) add(ctx context.Context, a *SecretAddition, d *deed) (v keptVe
 	}
 	use()
 	s.loaded.Store(changed)
+	return v, nil
+}
+
+// read decodes an addition and judges it. It holds no lock, since a client may
+// take its time to send the body.
+func (s *Secrets) read(a *SecretAddition, d *deed) (v keptVersion, err error) {
+	p := s.loaded.Load()
+	if _, refusal := p.find(a.Pool); refusal != nil {
+		return v, refusal
+	}
+	body, err := a.Decode()
+	if err != nil {
+		return v, err
+	}
+	v, refusal := newVersion(&body, s.clock.Now())
+	if refusal == nil {
+		refusal = a.Audit.check(judge{policy: &p.config.Defaults.PublishPolicy, names: true, actors: true})
+	}
+	if refusal != nil {
+		return v, refusal
+	}
+	d.add(zap.Time("not_before", v.From))
+	if !v.Until.IsZero() {
+		d.add(zap.Time("not_after", v.Until))
+	}
 	return v, nil
 }
 

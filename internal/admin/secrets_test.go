@@ -301,6 +301,33 @@ func TestSecretAudit(t *testing.T) {
 	}
 }
 
+// A client that sends its body slowly holds nobody up, and does not add to a pool
+// that a reload took away meanwhile.
+func TestSlowBodyHoldsNoLock(t *testing.T) {
+	v := newVault(t, runtimePool("p", 3))
+	add := func(meanwhile func()) error {
+		_, err := v.Add(t.Context(), SecretAddition{Audit: Audit{Reason: "r", Actor: "ada"}, Pool: "p", Decode: func() (SecretBody, error) {
+			meanwhile()
+			return SecretBody{Value: secret.New([]byte("slow"))}, nil
+		}})
+		return err
+	}
+	if err := add(func() { v.put("p", "fast", "", "") }); err != nil {
+		t.Errorf("slow: %v", err)
+	}
+	if list, err := v.List("p"); err != nil || len(list.Versions) != 2 {
+		t.Errorf("listed: %+v, %v", list, err)
+	}
+	err := add(func() {
+		if err := v.reload(runtimePool("q", 3)); err != nil {
+			t.Error(err)
+		}
+	})
+	if err == nil || v.code(err) != "secret_pool_not_found" {
+		t.Errorf("to a pool that is gone: %v", err)
+	}
+}
+
 func TestFullPool(t *testing.T) {
 	v := newVault(t, runtimePool("p", 2))
 	v.put("p", "a", "", "2026-01-05T09:00:00Z")

@@ -137,6 +137,8 @@ func (d *daemon) mappings() string {
 	return strings.Join(texts, " ")
 }
 
+// TestEndpointLife is badinput 102 too: the Hookaidofile, which editors and
+// configuration management write, is nobody else's.
 func TestEndpointLife(t *testing.T) {
 	d := newManaged(t, here+endpointRoutes).start()
 	written, err := os.ReadFile(d.path("Hookaidofile"))

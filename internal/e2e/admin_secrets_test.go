@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -182,6 +183,101 @@ secrets { secret std { runtime on } `, 1), 1).start()
 	d.addSecret("std", `{"value":"whsec_`+base64.StdEncoding.EncodeToString([]byte("a key of the provider"))+`"}`)
 	d.stop()
 	d.nowhere("this-has-no-prefix")
+}
+
+// A reload that brings the first secret of the kind needs the key too; refused, it
+// leaves all as it was.
+func TestRuntimeSecretByReload(t *testing.T) {
+	d := newManaged(t, messagesRoutes).start()
+	d.manage(messagesRoutes + secretRoutes)
+	_, errs, code := d.hookaido("reload", "--socket", d.socket)
+	if code == 0 || !strings.Contains(errs, `secret "live" has runtime on: the key to store it with is missing`) {
+		t.Errorf("reload without a key: %d %s", code, errs)
+	}
+	if got := d.operate("GET", "/secrets/live", "").outcome(); got != "404 secret_pool_not_found" {
+		t.Errorf("after the refused reload: %s", got)
+	}
+	d.stop()
+	d.manage(messagesRoutes)
+	d.seal(1)
+	d.start()
+	d.manage(messagesRoutes + strings.Replace(secretRoutes, "runtime on", "runtime on value raw:the-first-secret-of-the-pool valid_from 2026-01-01T00:00:00Z", 1))
+	d.reload()
+	if got := d.signed("the-first-secret-of-the-pool"); got != http.StatusAccepted {
+		t.Errorf("with the first value: %d", got)
+	}
+	if got := d.operate("DELETE", "/secrets/live/sec_bootstrap", "", because("it leaked")...).status; got != http.StatusNoContent {
+		t.Errorf("delete the first version: %d", got)
+	}
+	d.reload()
+	if got := d.signed("the-first-secret-of-the-pool"); got != http.StatusUnauthorized {
+		t.Errorf("a deleted secret is back after a reload: %d", got)
+	}
+	d.stop()
+	d.start()
+	if got := d.signed("the-first-secret-of-the-pool"); got != http.StatusUnauthorized {
+		t.Errorf("a deleted secret is back after a restart: %d", got)
+	}
+}
+
+// Webhooks are answered as ever while secrets come and go and the Hookaidofile is
+// reloaded, and no version gets lost on the way.
+func TestRuntimeSecretsUnderLoad(t *testing.T) {
+	const steady = "the-secret-that-stays-all-the-time"
+	d := sealed(t, strings.Replace(secretRoutes, "max_versions 2", "max_versions 20", 1), 1).start()
+	d.addSecret("live", `{"value":"`+steady+`"}`)
+	done := make(chan struct{})
+	var working sync.WaitGroup
+	refused := make(chan int, 1)
+	end := sync.OnceFunc(func() {
+		close(done)
+		working.Wait()
+	})
+	defer end()
+	working.Go(func() {
+		for {
+			select {
+			case <-done:
+				return
+			default:
+			}
+			body := []byte(`{"a":1}`)
+			a, err := tryPost(t, "http://"+d.ingress+"/hooks", body, "X-Hub-Signature-256", githubSignature(steady, body))
+			if err != nil || a.status != http.StatusAccepted {
+				refused <- a.status
+				return
+			}
+		}
+	})
+	working.Go(func() {
+		for {
+			select {
+			case <-done:
+				return
+			default:
+				d.hookaido("reload", "--socket", d.socket)
+			}
+		}
+	})
+	for i := range 10 {
+		value := "another-secret-" + itoa(i) + "-that-comes-and-goes"
+		id := d.addSecret("live", `{"value":"`+value+`"}`)
+		if got := d.signed(value); got != http.StatusAccepted {
+			t.Errorf("%d, added: %d", i, got)
+		}
+		if got := d.operate("DELETE", "/secrets/live/"+id, "", because("r")...).status; got != http.StatusNoContent {
+			t.Errorf("%d, DELETE: %d", i, got)
+		}
+		if got := d.signed(value); got != http.StatusUnauthorized {
+			t.Errorf("%d, deleted: %d", i, got)
+		}
+	}
+	end()
+	select {
+	case status := <-refused:
+		t.Errorf("a webhook with a secret that stays was answered %d", status)
+	default:
+	}
 }
 
 // A target signs with the version that began last, be it the first one of the
