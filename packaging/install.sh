@@ -1,5 +1,5 @@
-# Steps that the scripts of the .deb and the .rpm share. Read by sh, prints
-# nothing, and each step may be repeated.
+# Steps that the scripts of the .deb and the .rpm share. Read by sh, and each step
+# may be repeated.
 
 # The user of the service, by sysusers.d or, where there is none, by useradd.
 hookaido_user() {
@@ -43,4 +43,22 @@ hookaido_secrets() {
 		fi
 		mv "$file.new" "$file"
 	done
+}
+
+# Whether the program as it is installed now can use the configuration, seen
+# with the environment of the daemon that runs. If not it says why: this is the
+# one step that prints something. What can't be found out counts as yes.
+hookaido_usable() {
+	pid=$(systemctl show --property MainPID --value hookaido.service 2>/dev/null) || return 0
+	[ "${pid:-0}" -gt 0 ] && [ -r "/proc/$pid/environ" ] || return 0
+	code=0
+	said=$(cd / && xargs -0 sh -c 'exec env -i "$@" /usr/bin/hookaido config validate 2>&1' sh <"/proc/$pid/environ") || code=$?
+	# xargs says so when the program ended with 1 to 125.
+	[ "$code" -eq 123 ] || return 0
+	{
+		echo "hookaido: the new version can't use the configuration, so the one before runs on:"
+		printf '%s\n' "$said" | sed 's/^/  /'
+		echo "hookaido: mend this, then start the new version with: systemctl restart hookaido"
+	} >&2
+	return 1
 }

@@ -24,8 +24,10 @@ type connections struct {
 
 // freshTime is how long accepted connections have for sending the first byte
 // once the daemon stops. Their request lies in the kernel already, unless the
-// client only connected.
-const freshTime = 500 * time.Millisecond
+// client only connected, or runs on a machine that is short of processor time;
+// to that one it must not look as if its request was lost. It is as long as
+// net/http takes a connection for a new one.
+const freshTime = 5 * time.Second
 
 // note is the server's ConnState.
 func (c *connections) note(conn net.Conn, state http.ConnState) {

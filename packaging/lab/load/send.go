@@ -26,6 +26,8 @@ type sender struct {
 	url    string
 	secret []byte
 
+	sent int // belongs to run
+
 	mu       sync.Mutex
 	accepted *bufio.Writer
 	statuses map[int]int
@@ -92,6 +94,7 @@ func (s *sender) run(ctx context.Context, rate int, length time.Duration) {
 			pending.Wait()
 			return
 		}
+		s.sent++
 		pending.Go(func() {
 			start := clk.Monotonic()
 			status, err := s.post(n)
@@ -150,8 +153,8 @@ func (s *sender) report() {
 			other += count
 		}
 	}
-	fmt.Printf("accepted=%d unavailable=%d other=%d refused=%d reset=%d failed=%d slowest=%dms\n",
-		s.statuses[http.StatusAccepted], s.statuses[http.StatusServiceUnavailable], other,
+	fmt.Printf("sent=%d accepted=%d unavailable=%d other=%d refused=%d reset=%d failed=%d slowest=%dms\n",
+		s.sent, s.statuses[http.StatusAccepted], s.statuses[http.StatusServiceUnavailable], other,
 		s.refused, s.reset, s.failed, s.slowest.Milliseconds())
 	if s.example != nil {
 		fmt.Println("an error was:", s.example)

@@ -51,6 +51,6 @@ succeeds "systemd-analyze verify" systemd-analyze verify --man=no /usr/lib/syste
 is "what systemd-analyze verify said" "$output" ""
 succeeds "systemd-analyze security" systemd-analyze security --no-pager hookaido.service
 score=$(sed -n 's/.*exposure level for hookaido.service: \([0-9.]*\).*/\1/p' <<<"$output")
-awk -v s="$score" 'BEGIN { exit !(s != "" && s <= 1.2) }' || bad "the score is $score, 1.2 is the limit"
+awk -v s="$score" 'BEGIN { exit !(s != "" && s <= 1.1) }' || bad "the score is $score, 1.1 is the limit"
 ok "systemd-analyze security hookaido.service: $score"
 done_with

@@ -12,24 +12,19 @@ printf 'HOOKAIDO_LOG_LEVEL=warn\n' >>/etc/default/hookaido
 secret=$(cat $secrets/github-webhook)
 old=$(installed) pid=$(main_pid)
 
-/lab/pkg/load send -url $ingress -secret-file $secrets/github-webhook -rate 200 -for 10s -out /tmp/accepted >/tmp/load &
-load=$!
+load_begin
 sleep 2
 succeeds "apt-get install of the next version under load" install_deb next.deb
-hasnt "the scripts print nothing of their own" "$output" 'Warning|Failed|Created symlink|is not active'
-wait $load
-line=$(cat /tmp/load)
-sed "s/^/  load: /" /tmp/load
-is "refused, reset, failed" "$(value refused "$line") $(value reset "$line") $(value failed "$line")" "0 0 0"
-is "accepted" "$(value accepted "$line")" 2000
+hasnt "the scripts print nothing of their own" "$output" 'Warning|Failed|Created symlink|is not active|^hookaido:'
+sleep 2
+load_end
 [ "$(installed)" != "$old" ] || bad "the version is still $old"
 [ "$(main_pid)" != "$pid" ] || bad "the service was not restarted"
 is "the running binary is the new one" "$(readlink "/proc/$(main_pid)/exe")" /usr/bin/hookaido
 is "the service was restarted once" "$(journalctl -q -u hookaido -o cat | grep -c '^Started ')" 2
 is "sockets stopped since the start" "$(journalctl -q -u 'hookaido-*.socket' -o cat | grep -c '^Closed ')" 0
-succeeds "every 202 is in the queue" /lab/pkg/load drain -url $pull -token-file $secrets/pull-token -want /tmp/accepted
-printf '  queue: %s\n' "$output"
 has "the edited Hookaidofile is kept" "$(cat $config)" 'an edit of the operator'
+has "the new one lies beside it" "$(cat $config.dpkg-dist)" 'A later version has another example'
 has "the edited environment is kept" "$(cat /etc/default/hookaido)" 'LOG_LEVEL=warn'
 succeeds "the secret is the same" test "$(cat $secrets/github-webhook)" = "$secret"
 
@@ -62,6 +57,48 @@ systemctl -q mask hookaido.service hookaido-ingress.socket
 check_state "masked"
 systemctl -q unmask hookaido.service hookaido-ingress.socket
 systemctl -q enable --now $sockets hookaido.service
+
+# An edited conffile stays by itself too, where nobody is there to be asked.
+cp $config /tmp/edited
+succeeds "apt-get without a word on conffiles" sh -c "apt-get -qq -o Dpkg::Use-Pty=0 -y --allow-downgrades --no-install-recommends \
+	-o Dpkg::Options::=--force-confdef install /lab/pkg/$version </dev/null"
+succeeds "keeps the edited Hookaidofile" cmp $config /tmp/edited
+[ $version = hookaido.deb ] && version=next.deb || version=hookaido.deb
+
+# A configuration that the new version refuses: the old one serves on.
+schema() { sqlite3 /var/lib/hookaido/hookaido.db 'PRAGMA user_version'; }
+before=$(schema) pid=$(main_pid)
+printf '\nbroken {\n' >>$config
+succeeds "upgrade with a configuration that is refused" install_deb $version
+has "the script warns with the place" "$output" '^  .*Hookaidofile:[0-9]+:[0-9]+: error'
+has "and names what to do" "$output" '^hookaido: .*systemctl restart hookaido'
+is "the old version runs on" "$(main_pid)" "$pid"
+is "the database is as it was" "$(schema)" "$before"
+is "a webhook" "$(post '{"number":10}')" 202
+cp /tmp/edited $config
+succeeds "mended, the new version is started by hand" systemctl restart hookaido
+[ "$(main_pid)" != "$pid" ] || bad "the old version still runs"
+[ $version = hookaido.deb ] && version=next.deb || version=hookaido.deb
+
+# A queue that a later version migrated: an older one isn't installed over it,
+# and doesn't start on it.
+old=$(installed)
+systemctl stop $sockets hookaido.service
+sqlite3 /var/lib/hookaido/hookaido.db "PRAGMA user_version = $((before + 1)); PRAGMA wal_checkpoint(TRUNCATE)" >/dev/null
+fails "a downgrade below the queue's schema" install_deb $version
+has "it says why" "$output" "schema $((before + 1)).*knows $before"
+is "the version that is installed" "$(installed)" "$old"
+is "dpkg has nothing to mend" "$(dpkg --audit)" ""
+fails "an older program on it" systemctl start hookaido.service
+within 10 "says why" logged "schema has version $((before + 1)).*knows versions up to $before"
+is "its exit code" "$(systemctl show -P ExecMainStatus hookaido)" 74
+systemctl stop $sockets hookaido.service
+is "the schema is untouched" "$(schema)" $((before + 1))
+sqlite3 /var/lib/hookaido/hookaido.db "PRAGMA user_version = $before; PRAGMA wal_checkpoint(TRUNCATE)" >/dev/null
+chown -R hookaido: /var/lib/hookaido
+systemctl reset-failed 'hookaido*'
+succeeds "the right schema again" systemctl start $sockets hookaido.service
+all_active
 
 # A secret that the operator took away stays away.
 rm $secrets/github-webhook

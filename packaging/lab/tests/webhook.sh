@@ -49,3 +49,25 @@ all_active() {
 
 # value NAME LINE: the number after NAME= in a line of the load program
 value() { sed -n "s/.*\b$1=\([0-9]*\).*/\1/p" <<<"$2"; }
+
+# load_begin: webhooks at 300 per second, each on a connection of its own, until
+# load_end, which holds that none was refused, cut, or answered other than 202,
+# and that all are in the queue, once
+load_begin() {
+	/lab/pkg/load send -url $ingress -secret-file $secrets/github-webhook -rate 300 -for 580s -out /tmp/accepted >/tmp/load &
+	load=$!
+}
+load_end() {
+	local line
+	kill -TERM $load
+	wait $load
+	sed "s/^/  load: /" /tmp/load
+	line=$(head -n 1 /tmp/load)
+	is "refused, reset, failed" "$(value refused "$line") $(value reset "$line") $(value failed "$line")" "0 0 0"
+	is "all that were sent were accepted" "$(value accepted "$line")" "$(value sent "$line")"
+	[ "$(value sent "$line")" -gt 300 ] || bad "the load was none"
+	succeeds "every 202 is in the queue" /lab/pkg/load drain -url $pull -token-file $secrets/pull-token -want /tmp/accepted
+	printf '  queue: %s\n' "$output"
+	is "messages that came twice" "$(value doubled "$output")" 0
+	is "messages that nobody was told of" "$(value unanswered "$output")" 0
+}
