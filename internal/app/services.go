@@ -38,7 +38,7 @@ func (a *App) makeServices(ctx context.Context, cfg *config.Config, es *endpoint
 	}
 	a.admin = admin.New(admin.Options{
 		Deliveries: a.deliveryStatus, Counters: a.counters,
-		Store:      a.store, Reloader: a, Clock: clk, Version: a.opts.Version, PID: os.Getpid(), Listeners: es.list(),
+		Store: a.store, Reloader: a, Clock: clk, Version: a.opts.Version, PID: os.Getpid(), Listeners: es.list(),
 	})
 	messages := admin.NewMessages(admin.MessagesOptions{
 		Queue: a.store, Clock: clk, Config: a.admin.Config, Logger: a.logger.Named("admin"),
