@@ -108,11 +108,22 @@ func (s *Service) Status(ctx context.Context) Status {
 	if err == nil {
 		err = s.addPauses(ctx, status.Routes)
 	}
+	s.addRates(status.Routes)
 	if err := cmp.Or(pinged, err); err != nil {
 		status.Store.Error = err.Error()
 	}
 	status.Store.OK = status.Store.Error == ""
 	return status
+}
+
+// addRates adds how fast messages flow.
+func (s *Service) addRates(routes []RouteStatus) {
+	rates := s.rates()
+	for i := range routes {
+		if rate, known := rates[routes[i].Route]; known {
+			routes[i].Rate = &rate
+		}
+	}
 }
 
 // routes lists the configured routes, without messages yet.

@@ -60,6 +60,8 @@ type Options struct {
 	Deliveries func() []Delivery
 	// Counters are what was counted since the start; nil for none.
 	Counters func() Counters
+	// Rates tells how fast messages flow, by route; nil for not at all.
+	Rates func() map[string]Rate
 }
 
 // Service is the operators' service. It is safe for concurrent use.
@@ -71,6 +73,7 @@ type Service struct {
 	pid       int
 	listeners []Listener
 	targets   func() []Delivery
+	rates     func() map[string]Rate
 	counters  func() Counters
 	startedAt time.Time
 	started   time.Duration // monotonic
@@ -101,6 +104,9 @@ func New(o Options) *Service {
 	}
 	if s.counters = o.Counters; s.counters == nil {
 		s.counters = func() Counters { return Counters{} }
+	}
+	if s.rates = o.Rates; s.rates == nil {
+		s.rates = func() map[string]Rate { return nil }
 	}
 	s.phase.Store(Starting)
 	s.labels.file = &config.Config{}

@@ -150,6 +150,8 @@ type RouteStatus struct {
 	Dead   int    `json:"dead"`
 	// Paused is set while all of the route is paused, or one of its targets.
 	Paused bool `json:"paused,omitempty"`
+	// Rate is missing for a route that nothing went through yet.
+	Rate *Rate `json:"rate,omitempty"`
 	Ages
 }
 

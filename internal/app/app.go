@@ -49,6 +49,7 @@ type App struct {
 	connections  connectionMetrics
 	gate         *auth.Gate
 	pressure     *limit.Pressure
+	flow         *admin.Rates
 	// stopFollowing ends what follows the backlog; nil until it runs.
 	stopFollowing func()
 	// own are the addresses that we listen on

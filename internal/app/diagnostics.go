@@ -16,7 +16,8 @@ type reading struct {
 // readings are the metrics of one moment, by name.
 type readings map[string][]reading
 
-// read takes the metrics that are whole numbers. What can't be had now is
+// read takes the metrics that are whole numbers, and of histograms the number
+// of what was observed. What can't be had now is
 // missing.
 func (a *App) read() readings {
 	families, err := a.registry.Gather()
@@ -26,7 +27,7 @@ func (a *App) read() readings {
 	all := readings{}
 	for _, f := range families {
 		for _, m := range f.GetMetric() {
-			r := reading{labels: map[string]string{}, value: int64(m.GetCounter().GetValue() + m.GetGauge().GetValue())}
+			r := reading{labels: map[string]string{}, value: int64(m.GetCounter().GetValue()+m.GetGauge().GetValue()) + int64(m.GetHistogram().GetSampleCount())}
 			for _, l := range m.GetLabel() {
 				r.labels[l.GetName()] = l.GetValue()
 			}

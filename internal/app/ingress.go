@@ -102,6 +102,7 @@ func (a *App) followBacklog(ctx context.Context) {
 	var running sync.WaitGroup
 	running.Go(func() { a.pressure.Run(ctx) })
 	running.Go(func() { a.sampleBacklog(ctx) })
+	running.Go(func() { a.flow.Run(ctx) })
 	running.Go(func() { a.secrets.Run(ctx) })
 	a.stopFollowing = func() {
 		cancel()

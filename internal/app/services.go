@@ -36,8 +36,9 @@ func (a *App) makeServices(ctx context.Context, cfg *config.Config, es *endpoint
 	}); err != nil {
 		return err
 	}
+	a.flow = admin.NewRates(clk, a.flows)
 	a.admin = admin.New(admin.Options{
-		Deliveries: a.deliveryStatus, Counters: a.counters,
+		Deliveries: a.deliveryStatus, Counters: a.counters, Rates: a.flow.Now,
 		Store: a.store, Reloader: a, Clock: clk, Version: a.opts.Version, PID: os.Getpid(), Listeners: es.list(),
 	})
 	messages := admin.NewMessages(admin.MessagesOptions{
