@@ -98,9 +98,11 @@ func (rs readings) publish() admin.PublishCounters {
 func (rs readings) pull() admin.PullCounters {
 	const name = "hookaido_pull_"
 	c := admin.PullCounters{ByRoute: map[string]admin.PullRoute{}}
-	for _, part := range []string{"dequeue_total", "acked_total", "nacked_total", "lease_active"} {
-		for path := range rs.by(name+part, "route") {
-			c.ByRoute[path] = rs.of(path).pullRoute()
+	for _, part := range []string{"dequeue_total", "acked_total", "nacked_total", "ack_conflict_total", "nack_conflict_total", "lease_active"} {
+		for path, n := range rs.by(name+part, "route") {
+			if n > 0 { // the metrics have routes before their first use too
+				c.ByRoute[path] = rs.of(path).pullRoute()
+			}
 		}
 	}
 	c.Total = rs.pullRoute()

@@ -77,7 +77,9 @@ func TestSocketUsers(t *testing.T) {
 		return ""
 	}
 	for _, request := range []string{
-		"GET /status ", "GET /messages ", "GET /dlq ", "GET /attempts ", `POST /messages/cancel {"ids":["a"]}`,
+		"GET /status ", "GET /messages ", "GET /dlq ", "GET /attempts ", "GET /routes ", "GET /paused ", "GET /healthz?details=1 ",
+		"GET /backlog/top_queued ", "GET /backlog/oldest_queued ", "GET /backlog/aging_summary ", "GET /backlog/trends ",
+		`POST /pause {"route":"/in"}`, `POST /resume {"route":"/in"}`, `POST /messages/move {"ids":["none"],"to_route":"/other"}`, `POST /messages/cancel {"ids":["a"]}`,
 		`POST /messages/requeue_by_filter {"all":true,"preview_only":true}`, `POST /messages/publish {"items":[{"id":"ID","route":"/in"}]}`, "POST /reload ",
 	} {
 		if got := as(0, nil, strings.Replace(request, "ID", "by-root", 1)); got != "200" {
