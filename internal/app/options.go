@@ -28,6 +28,8 @@ type Options struct {
 	PIDFile string
 	// LogLevel is the level of the runtime log where the Hookaidofile sets none.
 	LogLevel string
+	// AllowNetworkFS permits a database on a network file system, with a warning.
+	AllowNetworkFS bool
 	// Watch reloads when the Hookaidofile changes.
 	Watch bool
 	// Version is the version of the binary.

@@ -77,6 +77,8 @@ func (a *App) openStore(ctx context.Context, cfg *config.Config) (store, error) 
 		Limits:  limits,
 		Logger:  a.logger.Named("queue"),
 		Metrics: a.registry,
+
+		AllowNetworkFS: a.opts.AllowNetworkFS,
 		Notify: func(progress string) {
 			if err := a.notifier.ExtendTimeout(migrationGrace, progress); err != nil {
 				a.logger.Debug("notify_failed", observe.Err(err))

@@ -5,6 +5,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -44,7 +45,19 @@ func (p *program) runCommand() *cobra.Command {
 	f.String("pid-file", "", "file to write the process id to")
 	f.String("dotenv", "", "file of KEY=VALUE lines to add to the environment before the Hookaidofile is read")
 	f.Bool("watch", false, "reload when the Hookaidofile changes")
+	f.Bool("allow-network-fs", false, "start, with a warning, although the database is on a network file system, which may damage it")
 	return cmd
+}
+
+// runSwitch reads a flag that is true or false, which the environment may set.
+func (p *program) runSwitch(cmd *cobra.Command, name string) (bool, error) {
+	text := p.settings.GetString(name)
+	on, err := strconv.ParseBool(text)
+	if err != nil {
+		variable := "HOOKAIDO_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
+		return false, usageError{cmd, fmt.Errorf("%s (--%s or %s) %q is not true or false", name, name, variable, text)}
+	}
+	return on, nil
 }
 
 func (p *program) runOptions(cmd *cobra.Command) (app.Options, error) {
@@ -52,9 +65,13 @@ func (p *program) runOptions(cmd *cobra.Command) (app.Options, error) {
 	if !slices.Contains([]string{"debug", "info", "warn", "warning", "error"}, level) {
 		return app.Options{}, usageError{cmd, fmt.Errorf("--log-level %q is not one of debug, info, warn, error", level)}
 	}
-	watch, err := strconv.ParseBool(p.settings.GetString("watch"))
+	watch, err := p.runSwitch(cmd, "watch")
 	if err != nil {
-		return app.Options{}, usageError{cmd, fmt.Errorf("watch (--watch or HOOKAIDO_WATCH) %q is not true or false", p.settings.GetString("watch"))}
+		return app.Options{}, err
+	}
+	networkFS, err := p.runSwitch(cmd, "allow-network-fs")
+	if err != nil {
+		return app.Options{}, err
 	}
 	lookup := os.LookupEnv
 	if path := p.settings.GetString("dotenv"); path != "" {
@@ -73,6 +90,7 @@ func (p *program) runOptions(cmd *cobra.Command) (app.Options, error) {
 		PIDFile:        p.settings.GetString("pid-file"),
 		LogLevel:       level,
 		Watch:          watch,
+		AllowNetworkFS: networkFS,
 		Version:        p.Build.Version,
 		Clock:          clock.System{},
 		LookupEnv:      lookup,

@@ -83,7 +83,7 @@ func checkFS(o Options, magic, flags int64) error {
 		return nil
 	}
 	return &OpenError{OpenPlace, o.Path, "it is on a network file system (" + name + "), where SQLite may damage it",
-		"put it on a local disk, or allow network file systems if you must", nil}
+		"put it on a local disk, or start with --allow-network-fs if you must", nil}
 }
 
 // tightenFolder takes rights of others from a folder that is only ours. A
