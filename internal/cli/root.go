@@ -66,10 +66,11 @@ func (p *program) root() *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{cmd, err}
 	})
-	root.AddCommand(p.runCommand(), p.configCommand(), p.reloadCommand(), p.statusCommand(),
+	root.AddCommand(p.runCommand(), p.configCommand(), p.reloadCommand(), p.statusCommand(), p.topCommand(),
 		p.routesCommand(), p.pauseCommand(), p.resumeCommand(), p.messagesCommand(), p.dlqCommand(), p.attemptsCommand(),
 		p.sendCommand(), p.pullCommand(), p.backupCommand(), p.restoreCommand(),
 		p.doctorCommand(), p.secretCommand(), p.versionCommand())
+	p.complete(root)
 	return root
 }
 

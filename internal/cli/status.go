@@ -18,7 +18,8 @@ func (p *program) statusCommand() *cobra.Command {
 		Use:   "status",
 		Short: "Show what the running daemon does",
 		Long: "Status asks the running daemon over its admin socket; root and members of the\n" +
-			"group hookaido may. It exits with 1 if messages can't be stored.",
+			"group hookaido may. Rates are those of the last minute. It exits with 1 if messages\n" +
+			"can't be stored.",
 		Example: "  hookaido status\n  hookaido status --json | jq .store",
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -114,11 +115,26 @@ func (s *picture) printLanes(to io.Writer) error {
 	}
 	fmt.Fprintln(to)
 	now := clock.System{}.Now()
-	t := newTable(to, "ROUTE", "TARGET", "QUEUED", "LEASED", "DEAD", "OLDEST", "STATE")
+	t := newTable(to, "ROUTE", "IN/S", "OUT/S", "QUEUED", "LEASED", "DEAD", "OLDEST", "STATE", "TARGET")
 	for i := range s.Lanes {
 		l := &s.Lanes[i]
-		t.row(l.Route, l.Target, number(l.Queued), number(l.Leased), number(l.Dead),
-			age(l.OldestQueuedAgeSeconds), laneState(l, now))
+		in, out := "", ""
+		if i == 0 || s.Lanes[i-1].Route != l.Route { // rates are those of the route
+			in, out = s.rates(l.Route)
+		}
+		t.row(l.Route, in, out, number(l.Queued), number(l.Leased), number(l.Dead),
+			age(l.OldestQueuedAgeSeconds), laneState(l, now), l.Target)
 	}
 	return t.flush()
+}
+
+// rates are how fast webhooks of a route came in and messages went out over the
+// last minute.
+func (s *picture) rates(route string) (in, out string) {
+	for i := range s.Routes {
+		if r := &s.Routes[i]; r.Route == route && r.Rate != nil {
+			return fmt.Sprintf("%.1f", r.Rate.InPerSecond), fmt.Sprintf("%.1f", r.Rate.OutPerSecond)
+		}
+	}
+	return "0.0", "0.0"
 }
