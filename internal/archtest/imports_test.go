@@ -61,7 +61,7 @@ var mayImport = map[string][]string{
 	"archtest":     {},
 	"e2e":          {},
 
-	"packaging/lab/load": {"clock"},
+	"packaging/lab/load": {"clock", "observe"},
 }
 
 // testOnly may be imported by the tests of any package.
