@@ -89,7 +89,7 @@ func (m *Messages) changeByIDs(ctx context.Context, r *queue.ChangeRequest, d *d
 	}
 	ids, err := decode()
 	if err != nil {
-		return 0, err
+		return 0, unreadable{err}
 	}
 	ids, refusal := distinct(ids)
 	if refusal != nil {
@@ -229,7 +229,7 @@ func (c *FilterChange) read(cfg *config.Config) (FilterBody, *Refusal, error) {
 	}
 	body, err := c.Decode()
 	if err != nil {
-		return body, nil, err
+		return body, nil, unreadable{err}
 	}
 	if c.Scope != nil {
 		if strings.TrimSpace(body.Route+body.Application+body.EndpointName) != "" {

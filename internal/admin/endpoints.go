@@ -125,7 +125,7 @@ func (e *Endpoints) set(ctx context.Context, c *EndpointChange) (string, error) 
 	}
 	path, err := c.Route()
 	if err != nil {
-		return "", err
+		return "", unreadable{err}
 	}
 	if c.Scope.Route = strings.TrimSpace(path); !strings.HasPrefix(c.Scope.Route, "/") {
 		return "", refuse("invalid_body", "route must be the path of a route, such as /webhooks/orders")

@@ -303,6 +303,17 @@ func TestEndpointStoreFails(t *testing.T) {
 	}
 }
 
+// What can't be read is no fault of the store.
+func TestUnreadableBodyInTheLog(t *testing.T) {
+	o := newOffice(t, routeTo("/a", "pull", ""))
+	cause := errors.New("no JSON")
+	_, err := o.Change(t.Context(), EndpointChange{Scope: Scope{Application: "a", EndpointName: "e"}, Route: func() (string, error) { return "", cause }})
+	line := o.logs.FilterMessage("admin_management_refused").All()
+	if !errors.Is(err, cause) || len(line) != 1 || line[0].ContextMap()["code"] != "invalid_body" {
+		t.Errorf("%v, and the log has %v", err, line)
+	}
+}
+
 func TestEndpointAudit(t *testing.T) {
 	o := newOffice(t, routeTo("/a", "pull", ""))
 	o.cfg.Defaults.PublishPolicy.RequireRequestID = true

@@ -147,8 +147,12 @@ func (d *deed) writeAs(log *zap.Logger, kind deedKind, err error) {
 	}
 	code := "store_unavailable"
 	var refused *Refusal
-	if errors.As(err, &refused) {
+	var body unreadable
+	switch {
+	case errors.As(err, &refused):
 		code = refused.Code
+	case errors.As(err, &body):
+		code = "invalid_body"
 	}
 	log.Warn(string(kind)+"_refused", append(fields, zap.String("code", code), zap.Error(err))...)
 }

@@ -61,7 +61,7 @@ func (m *Messages) Move(ctx context.Context, r MoveRequest) (Moved, error) {
 func (m *Messages) move(ctx context.Context, r *MoveRequest, d *deed) (Moved, error) {
 	body, err := r.Decode()
 	if err != nil {
-		return Moved{}, err
+		return Moved{}, unreadable{err}
 	}
 	cfg := m.config()
 	policy := judge{policy: &cfg.Defaults.PublishPolicy}

@@ -92,7 +92,7 @@ func (s *Routes) setPaused(ctx context.Context, r *PauseRequest, d *deed) (Pause
 	pause := r.Operation == PauseRoute
 	body, err := r.Decode()
 	if err != nil {
-		return PauseResult{}, err
+		return PauseResult{}, unreadable{err}
 	}
 	cfg := s.config()
 	selector := Selector{Route: body.Route, Target: body.Target, Application: body.Application, EndpointName: body.EndpointName}

@@ -190,7 +190,7 @@ func (s *Secrets) read(a *SecretAddition, d *deed) (v keptVersion, err error) {
 	}
 	body, err := a.Decode()
 	if err != nil {
-		return v, err
+		return v, unreadable{err}
 	}
 	v, refusal := newVersion(&body, s.clock.Now())
 	if refusal == nil {
