@@ -102,7 +102,7 @@ func (p *program) printReport(r doctor.Report, asJSON bool) error {
 	for _, u := range r.Unseen {
 		fmt.Fprintf(&b, "not seen (%s): %s\n", u.Check, u.Reason)
 	}
-	fmt.Fprintf(&b, "%d checks: %d errors, %d warnings\n", r.Checks, errors, len(r.Findings)-errors)
+	fmt.Fprintf(&b, "%d checks, errors: %d, warnings: %d\n", r.Checks, errors, len(r.Findings)-errors)
 	_, err := fmt.Fprint(p.Stdout, b.String())
 	return err
 }

@@ -48,6 +48,11 @@ func TestFaults(t *testing.T) {
 		{"service changed on disk", func(s *site) { s.set("hookaido.service", "NeedDaemonReload", "yes") }, idUnitChanged, daemonReload, Warning},
 		{"drop-in that systemd overlooks", func(s *site) { s.write("units/hookaido.service.d/x.conf", "", 0o644) }, idUnitChanged, restartService, Warning},
 		{"restarts", func(s *site) { s.set("hookaido.service", "NRestarts", "3") }, idRestarts, "systemctl reset-failed hookaido.service", Warning},
+		{"restarts of today", func(s *site) {
+			s.options.Paths.Proc = s.path("proc")
+			s.write("proc/uptime", "90000.00 1.00\n", 0o644)
+			s.set("hookaido.service", "NRestarts", "3", "ActiveEnterTimestampMonotonic", "4000000000")
+		}, idRestarts, readJournal, Warning},
 		{"other port in the unit", func(s *site) { s.set("hookaido-ingress.socket", "Listen", "[::]:80 (Stream)") }, idSocketsDiffer, restartTarget, Error},
 		{"other port in the daemon", func(s *site) { s.status.Listeners[0].Address = "[::]:80" }, idSocketsDiffer, daemonReload, Error},
 		{"address not known at boot", func(s *site) { s.answers["sh -c"] = "hookaido-ingress.socket stays as packaged: x is a name\n" }, idSocketsPackaged, daemonReload, Warning},
@@ -138,6 +143,11 @@ func TestNoFaults(t *testing.T) {
 		}},
 		{"memory bounded for Go too", func(s *site) {
 			s.set("hookaido.service", "MemoryMax", "536870912", "Environment", "X=1 GOMEMLIMIT=400MiB")
+		}},
+		{"restarts of long ago", func(s *site) {
+			s.options.Paths.Proc = s.path("proc")
+			s.write("proc/uptime", "90000.00 1.00\n", 0o644)
+			s.set("hookaido.service", "NRestarts", "3", "ActiveEnterTimestampMonotonic", "3000000000")
 		}},
 		{"a short certificate in the middle of its life", func(s *site) { s.serveTLS(7*day, 4*day) }},
 		{"an encrypted secret", func(s *site) {

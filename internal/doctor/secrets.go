@@ -26,7 +26,7 @@ func checkSecrets(ctx context.Context, p *patient) ([]Finding, error) {
 	given, text := p.givenCredentials(ctx)
 	seen := map[secret.Ref]bool{}
 	variables := false
-	for _, use := range append(compile.SecretRefs(p.cfg), credentialFiles(p.cfg)...) {
+	for _, use := range slices.Concat(compile.SecretRefs(p.cfg), credentialFiles(p.cfg), p.sealingKey()) {
 		variables = variables || use.Ref.Scheme == secret.Env
 		if seen[use.Ref] {
 			continue
@@ -254,4 +254,19 @@ func credentialFiles(cfg *config.Config) []compile.Use {
 		}
 	}
 	return uses
+}
+
+// sealingKey is the key that seals secrets which change at run time, if there
+// are any and no variable has it.
+func (p *patient) sealingKey() []compile.Use {
+	if v, ok := p.lookup(secret.SealingKey); ok && v != "" {
+		return nil
+	}
+	for _, s := range p.cfg.Secrets {
+		if s.Runtime {
+			ref := secret.Ref{Scheme: secret.Credential, Name: secret.SealingKey}
+			return []compile.Use{{Ref: ref, Directive: fmt.Sprintf("secret %q: runtime on", s.ID), Pos: s.Pos}}
+		}
+	}
+	return nil
 }

@@ -8,6 +8,11 @@ import (
 	"testing"
 )
 
+const runtimeConfig = `secrets { secret live { value credential:github valid_from 2026-01-01T00:00:00Z runtime on } }
+pull_api { listen 127.0.0.1:9443 auth token credential:pull-token }
+/hook { auth hmac { provider github secret_ref live } pull { path /hook } }
+`
+
 func TestSecrets(t *testing.T) {
 	use := func(ref string) string {
 		return strings.Replace(testConfig, "secret credential:github", "secret "+ref, 1)
@@ -65,6 +70,12 @@ func TestSecrets(t *testing.T) {
 		}, nil, "", ""},
 		{"a variable that isn't set", func(s *site) { s.chmod("default", 0o640); s.configure(use("env:KEY")) },
 			[]string{idSecretMissing}, restartService, ""},
+		{"the key of secrets at run time", func(s *site) { s.configure(runtimeConfig) },
+			[]string{idSecretMissing}, "hookaido secret set HOOKAIDO_SECRET_ENCRYPTION_KEY", "Hookaidofile:1:11"},
+		{"the key of secrets at run time in a variable", func(s *site) {
+			s.configure(runtimeConfig)
+			s.write("default", "HOOKAIDO_SECRET_ENCRYPTION_KEY=x\n", 0o640)
+		}, nil, "", ""},
 		{"a certificate as a credential", func(s *site) {
 			s.configure(strings.Replace(testConfig, "listen :8080", "listen :8080 tls { cert_file credential:cert key_file credential:key }", 1))
 			s.answers["systemctl cat"] += "LoadCredential=cert\nLoadCredential=key:relative\n"

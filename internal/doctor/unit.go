@@ -9,7 +9,7 @@ import (
 
 // unitProperties are what is asked of each unit.
 const unitProperties = "Id,LoadState,ActiveState,SubState,UnitFileState,Result,NeedDaemonReload,FragmentPath,DropInPaths,SourcePath," +
-	"NRestarts,ExecMainStatus,MainPID,Listen,Environment,MemoryMax,MemoryHigh,LogRateLimitIntervalUSec,LogRateLimitBurst,StatusText"
+	"NRestarts,ActiveEnterTimestampMonotonic,ExecMainStatus,MainPID,Listen,Environment,MemoryMax,MemoryHigh,LogRateLimitIntervalUSec,LogRateLimitBurst,StatusText"
 
 // unit has the properties of a unit, as systemctl show prints them. One that
 // stands several times has several values.

@@ -45,12 +45,28 @@ func checkUnits(_ context.Context, p *patient) ([]Finding, error) {
 	if p.outdated(serviceUnit) {
 		found = append(found, changedUnit(serviceUnit, restartService))
 	}
-	if n := service.number("NRestarts"); n > 0 {
+	if n := service.number("NRestarts"); n > 0 && p.startedLately(service) {
 		found = append(found, finding(Warning, idRestarts, serviceUnit, readJournal, "systemctl reset-failed hookaido.service").
-			says(fmt.Sprintf("systemd has restarted the service %d times since it was started by hand", n),
+			says(fmt.Sprintf("systemd has restarted the service %d times since somebody started it", n),
 				"it crashed, failed, or was killed by its watchdog; the journal says which, and the second command sets the count back"))
 	}
 	return found, nil
+}
+
+// lately is how long ago the last start of the service may be for its restarts
+// to be worth a word.
+const lately = 24 * time.Hour
+
+// startedLately compares the last start of a unit with the time since boot.
+func (p *patient) startedLately(u unit) bool {
+	text, err := os.ReadFile(filepath.Join(p.Paths.Proc, "uptime"))
+	if err != nil {
+		return true
+	}
+	first, _, _ := strings.Cut(string(text), " ")
+	uptime, err1 := time.ParseDuration(first + "s")
+	start, err2 := time.ParseDuration(u.get("ActiveEnterTimestampMonotonic") + "us")
+	return err1 != nil || err2 != nil || uptime-start < lately
 }
 
 func changedUnit(unit, restart string) Finding {

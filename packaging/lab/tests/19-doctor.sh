@@ -21,6 +21,8 @@ fault() {
 		output=$(bash -c "$command" <<<"$(openssl rand -hex 24)" 2>&1) || bad "$id: $command" "$output"
 		ok "$id: $command"
 	done 7</tmp/commands
+	# A fault that made the service fail leaves its restarts to be told of.
+	[ "$(findings)" != service-restarts ] || succeeds "$id: the count of restarts" systemctl reset-failed hookaido.service
 	within 20 "$id: mended" clean
 	within 20 "$id: it serves" ready
 }
