@@ -29,6 +29,7 @@ func rules() []func(*compiler) {
 		(*compiler).ruleRouteTokens,
 		(*compiler).rulePullBounds,
 		(*compiler).ruleAdminToken,
+		(*compiler).ruleAnyHost,
 		(*compiler).ruleListeners,
 		(*compiler).ruleSeparateListeners,
 		(*compiler).ruleClientAuth,

@@ -2,8 +2,10 @@ package compile
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
+	"hookaido/internal/config/schema"
 	"hookaido/internal/secret"
 )
 
@@ -130,4 +132,14 @@ func (c *compiler) ruleAdminToken() {
 			return
 		}
 	}
+}
+
+// ruleAnyHost warns where every name is allowed and nothing else is asked for.
+func (c *compiler) ruleAnyHost() {
+	b := c.root.sub("admin_api")
+	if b.failed("auth token", "allowed_hosts") || len(c.cfg.AdminAPI.Tokens) > 0 || !slices.Contains(c.cfg.AdminAPI.AllowedHosts, "*") {
+		return
+	}
+	c.warnAt(schema.CodeRisky, b.place("allowed_hosts"), "list the names that operators use, or add: auth token env:ADMIN_TOKEN",
+		"admin_api has no token and answers to every name: a web page that rebinds its name to 127.0.0.1 can use it from a browser on this machine")
 }
