@@ -275,6 +275,7 @@ func TestMetricsAreDocumented(t *testing.T) {
 			t.Errorf("%s is a %s, in the manual %q", name, kind, documented[name])
 		}
 	}
+	delete(documented, "hookaido_runtime_secret_gc_pruned_total") // is there when a sweep found something
 	for name := range documented {
 		if types[name] == "" {
 			t.Errorf("%s is in the manual, and not there", name)
