@@ -119,16 +119,28 @@ func (p *program) readConfig(lookup func(string) (string, bool)) (*config.Config
 	return cfg, nil
 }
 
-// serviceCredentials is where systemd keeps the credentials of the service
-// while it runs, for root to read.
-const serviceCredentials = "/run/credentials/hookaido.service"
+// Where root finds the credentials of the service: systemd keeps them while it
+// runs, and those that are not encrypted have files of their own.
+const (
+	serviceCredentials = "/run/credentials/hookaido.service"
+	plainSecrets       = "/etc/hookaido/secrets"
+)
 
+// resolver reads secrets as the service does.
 func resolver(lookup func(string) (string, bool)) secret.Resolver {
 	dir, _ := lookup("CREDENTIALS_DIRECTORY")
-	if dir == "" && exists(serviceCredentials) {
-		dir = serviceCredentials
+	for _, place := range []string{serviceCredentials, plainSecrets} {
+		if dir == "" && hasFiles(place) {
+			dir = place
+		}
 	}
 	return secret.Resolver{LookupEnv: lookup, CredentialsDir: dir}
+}
+
+// hasFiles reports whether there is anything in a folder that we may see.
+func hasFiles(dir string) bool {
+	entries, err := os.ReadDir(dir)
+	return err == nil && len(entries) > 0
 }
 
 func routeAt(cfg *config.Config, path string) *config.Route {
