@@ -26,8 +26,9 @@ func (p *program) doctorCommand() *cobra.Command {
 			"certificates, the folder of the queue, the disk, the clock, the journal and the\n" +
 			"running daemon. It changes nothing and shows no secret. Each finding says what is\n" +
 			"wrong, where, why it matters, and which commands mend it. Run it as root: it says\n" +
-			"what it could not see. Exit codes: 0 nothing is wrong, or there are warnings alone;\n" +
-			"1 there is an error.",
+			"what it could not see. It takes less than ten seconds.\n\n" +
+			"The ids in brackets stay the same over versions; hookaido-systemd(7) lists them.\n\n" +
+			"Exit codes: 0 nothing is wrong, or there are warnings alone; 1 there is an error.",
 		Example: "  sudo hookaido doctor\n  sudo hookaido doctor --json",
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {

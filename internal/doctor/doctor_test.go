@@ -4,8 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net"
 	"os"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -41,7 +44,7 @@ func TestFaults(t *testing.T) {
 		{"service masked", func(s *site) { s.set("hookaido.service", "LoadState", "masked") }, idUnitMasked, "systemctl unmask hookaido.service", Error},
 		{"socket masked", func(s *site) { s.set("hookaido-pull.socket", "UnitFileState", "masked") }, idUnitMasked, "systemctl unmask hookaido-pull.socket", Error},
 		{"socket closed", func(s *site) { s.set("hookaido-pull.socket", "ActiveState", "inactive") }, idUnitDown, restartTarget, Error},
-		{"socket after too many triggers", func(s *site) {
+		{"socket after too many triggers (C83)", func(s *site) {
 			s.set("hookaido-ingress.socket", "ActiveState", "failed", "Result", "trigger-limit-hit")
 		}, idUnitDown, restartTarget, Error},
 		{"socket unit removed", func(s *site) { s.set("hookaido-metrics.socket", "LoadState", "not-found") }, idUnitMissing, "apt-get install --reinstall hookaido || dnf reinstall hookaido", Error},
@@ -76,12 +79,12 @@ func TestFaults(t *testing.T) {
 		{"file writable", func(s *site) { s.write("Hookaidofile", testConfig, 0o646) }, idConfigWritable, "", Error},
 		{"file newer", func(s *site) { s.write("Hookaidofile", testConfig+"# a word\n", 0o644) }, idConfigNotLoaded, reload, Warning},
 		{"certificate near its end", func(s *site) { s.serveTLS(90*day, 10*day) }, idCertEnds, "", Warning},
-		{"certificate over", func(s *site) { s.serveTLS(90*day, -day) }, idCertOver, "", Error},
-		{"certificate of another key", func(s *site) { s.serveTLS(90*day, 80*day); s.write("key.pem", s.otherKey(), 0o600) }, idCertMissing, "", Error},
+		{"certificate over (C92)", func(s *site) { s.serveTLS(90*day, -day) }, idCertOver, "", Error},
+		{"certificate of another key (C92)", func(s *site) { s.serveTLS(90*day, 80*day); s.write("key.pem", s.otherKey(), 0o600) }, idCertMissing, "", Error},
 		{"certificate gone", func(s *site) { s.serveTLS(90*day, 80*day); s.remove("cert.pem") }, idCertMissing, "", Error},
 		{"key for everybody", func(s *site) { s.serveTLS(90*day, 80*day); s.chmod("key.pem", 0o644) }, idSecretReadable, "", Error},
 		{"folder for others", func(s *site) { s.chmod("state", 0o755) }, idStateMode, "", Error},
-		{"database for others", func(s *site) { s.chmod("state/hookaido.db", 0o640) }, idStateMode, "", Error},
+		{"database for others (badinput 130)", func(s *site) { s.chmod("state/hookaido.db", 0o640) }, idStateMode, "", Error},
 		{"database of another program", func(s *site) { s.database(0x11111111, 1) }, idDatabaseForeign, restartService, Error},
 		{"no database", func(s *site) { s.write("state/hookaido.db", strings.Repeat("x", 4096), 0o600) }, idDatabaseForeign, restartService, Error},
 		{"database of a later version (badinput 129)", func(s *site) { s.database(0x486f6f6b, 99) }, idDatabaseNewer, restartService, Error},
@@ -194,7 +197,35 @@ func TestChangedDropInBesideAnEditedHookaidofile(t *testing.T) {
 	s.only(idUnitChanged)
 }
 
-// Without systemd, without the daemon, without root: what isn't seen is said,
+// badinput 124: another program has the port of a socket that can't be opened.
+func TestPortTaken(t *testing.T) {
+	other, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close() //nolint:errcheck // a test
+	s := newSite(t)
+	address := other.Addr().String()
+	s.configure(strings.Replace(testConfig, "listen :8080", "listen "+address, 1))
+	s.set("hookaido-ingress.socket", "Listen", address+" (Stream)", "ActiveState", "failed", "Result", "resources")
+	s.status.Listeners[0].Address = address
+	f := s.only(idPortTaken, idUnitDown).Findings[0]
+	pid := strconv.Itoa(os.Getpid())
+	if !strings.Contains(f.What, "process "+pid) || !slices.Contains(f.Mend, restartTarget) {
+		t.Errorf("%+v", f)
+	}
+	// The service it belongs to is what is stopped.
+	s.options.Paths.Proc = s.path("proc")
+	s.write("proc/"+pid+"/cgroup", "0::/system.slice/thief.service\n", 0o644)
+	if f := s.only(idPortTaken, idUnitDown).Findings[0]; f.Mend[0] != "systemctl disable --now thief.service || systemctl stop thief.service" {
+		t.Errorf("%+v", f)
+	}
+	// Our own process on it is no thief.
+	s.set("hookaido.service", "MainPID", pid)
+	s.only(idUnitDown)
+}
+
+// Without systemd (C97), without the daemon, without root: what isn't seen is said,
 // and is no fault.
 func TestUnseenIsNoFault(t *testing.T) {
 	s := newSite(t)
@@ -310,4 +341,25 @@ func TestBounded(t *testing.T) {
 		close(hang.released)
 		synctest.Wait()
 	})
+}
+
+// The manual lists every id.
+func TestManualListsTheIDs(t *testing.T) {
+	source, err := os.ReadFile("ids.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	page, err := os.ReadFile("../../packaging/man/hookaido-systemd.7.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := regexp.MustCompile(`"([a-z-]+)"`).FindAllStringSubmatch(string(source), -1)
+	for _, m := range all {
+		if !strings.Contains(string(page), "`"+m[1]+"`") {
+			t.Errorf("hookaido-systemd.7.md says nothing of %s", m[1])
+		}
+	}
+	if len(all) < 30 {
+		t.Errorf("only %d ids were found", len(all))
+	}
 }
