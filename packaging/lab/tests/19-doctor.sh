@@ -48,6 +48,15 @@ sed -i 's|listen :8080|listen :8085|' $config
 fault sockets-differ 1
 is "the new port answers" "$(ss -Hltn 'sport = :8085' | wc -l)" 1
 
+ingress=http://127.0.0.1:8085/webhooks/github
+is "a webhook" "$(post '{"number":1}')" 202
+take
+is "its worker gives it up" "$(work nack "{\"lease_id\":\"$lease\",\"dead\":true,\"reason\":\"test\"}")" 204
+fault dead-letters 0
+take
+is "the message is back" "$payload" '{"number":1}'
+is "its worker acks it" "$(work ack "{\"lease_id\":\"$lease\"}")" 204
+
 printf '\n/webhooks/second {\n  auth hmac {\n    provider github\n    secret credential:github-webhook\n  }\n  pull { path /second }\n}\n' >>$config
 fault config-not-loaded 0
 succeeds "the new route is there" grep -q /webhooks/second <<<"$(hookaido status)"
