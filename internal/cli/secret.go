@@ -88,8 +88,11 @@ func (p *program) setSecret(cmd *cobra.Command, name string, plain bool, key str
 		how = "not encrypted: " + whyPlain(plain, version)
 	}
 	fmt.Fprintf(p.Stdout, "kept in %s, %s\n", path, how)
-	fmt.Fprintf(p.Stdout, "the Hookaidofile names it credential:%s; the service gets it with:\n"+
-		"  systemctl daemon-reload\n  systemctl restart hookaido\n", name)
+	use := "the Hookaidofile names it credential:" + name
+	if name == secret.SealingKey {
+		use = "it encrypts what is stored of secrets with runtime on"
+	}
+	fmt.Fprintf(p.Stdout, "%s; the service gets it with:\n  systemctl daemon-reload\n  systemctl restart hookaido\n", use)
 	return nil
 }
 
