@@ -57,10 +57,6 @@ type lifecycle interface {
 	Close() error
 }
 
-// migrationGrace is how much longer systemd is asked to wait at each sign of
-// progress of a long start.
-const migrationGrace = 60 * time.Second
-
 func (a *App) openStore(ctx context.Context, cfg *config.Config) (store, error) {
 	limits := queue.Limits{MaxDepth: cfg.QueueLimits.MaxDepth}
 	if cfg.QueueLimits.DropPolicy == config.DropOldest {
@@ -71,6 +67,12 @@ func (a *App) openStore(ctx context.Context, cfg *config.Config) (store, error) 
 		m := memory.Open(memory.Options{Clock: a.opts.Clock, Limits: limits})
 		return m, a.registry.Register(m.Collector())
 	}
+	waiting := newLongStart(a.opts.Clock, func(d time.Duration, progress string) {
+		if err := a.notifier.ExtendTimeout(d, progress); err != nil {
+			a.logger.Debug("notify_failed", observe.Err(err))
+		}
+	})
+	defer waiting.end()
 	s, err := sqlite.Open(ctx, sqlite.Options{
 		Path:    a.opts.DatabasePath,
 		Clock:   a.opts.Clock,
@@ -79,11 +81,7 @@ func (a *App) openStore(ctx context.Context, cfg *config.Config) (store, error) 
 		Metrics: a.registry,
 
 		AllowNetworkFS: a.opts.AllowNetworkFS,
-		Notify: func(progress string) {
-			if err := a.notifier.ExtendTimeout(migrationGrace, progress); err != nil {
-				a.logger.Debug("notify_failed", observe.Err(err))
-			}
-		},
+		Notify:         waiting.report,
 	})
 	if err != nil {
 		if errors.Is(err, context.Canceled) {
