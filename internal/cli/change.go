@@ -229,7 +229,7 @@ func (c *changer) collect(ctx context.Context, wanted chosen) (found, error) {
 	for _, state := range states {
 		wanted.selector.State = state
 		_, err := messagesOf(c.client, len(c.change.states) == 0).each(ctx, wanted, func(m *admin.Message) error {
-			entries = append(entries, entry{m.ID, m.ReceivedAt.UnixNano(), kind{m.Route, m.Target, m.State}})
+			entries = append(entries, entry{m.ID, m.ReceivedAt.UnixNano(), kind{m.Route, shownTarget(m.Target), m.State}})
 			if len(entries)%batch == 0 {
 				progress.show("%s found", number(len(entries)))
 			}

@@ -68,7 +68,7 @@ func (p *program) dlqListCommand() *cobra.Command {
 				titles:  []string{"ID", "ROUTE", "TARGET", "RECEIVED", "DIED", "ATTEMPTS", "SIZE", "REASON"},
 				nothing: "no dead letters",
 				cells: func(m *admin.Message) []string {
-					return []string{m.ID, m.Route, m.Target, stamp(m.ReceivedAt), stamp(m.ChangedAt), number(m.Attempt), size(m.PayloadBytes), m.DeadReason}
+					return []string{m.ID, m.Route, shownTarget(m.Target), stamp(m.ReceivedAt), stamp(m.ChangedAt), number(m.Attempt), size(m.PayloadBytes), m.DeadReason}
 				},
 				form: listForm{asJSON, c.all},
 			}.show(cmd.Context(), p, wanted)

@@ -97,7 +97,7 @@ func (p *program) listMessages(cmd *cobra.Command, c *choice, asJSON bool) error
 		titles:  []string{"ID", "STATE", "ROUTE", "TARGET", "RECEIVED", "ATTEMPT", "SIZE", "NEXT"},
 		nothing: "no messages",
 		cells: func(m *admin.Message) []string {
-			return []string{m.ID, m.State, m.Route, m.Target, stamp(m.ReceivedAt), number(m.Attempt), size(m.PayloadBytes), next(m, now)}
+			return []string{m.ID, m.State, m.Route, shownTarget(m.Target), stamp(m.ReceivedAt), number(m.Attempt), size(m.PayloadBytes), next(m, now)}
 		},
 		form: listForm{asJSON, c.all},
 	}.show(cmd.Context(), p, wanted)
@@ -193,5 +193,5 @@ func attemptCells(a *admin.Attempt) []string {
 		trouble = a.DeadReason + trouble
 	}
 	took := (time.Duration(a.LatencyMS) * time.Millisecond).String()
-	return []string{stamp(a.CreatedAt), a.EventID, a.Route, a.Target, number(a.Attempt), a.Outcome, status, took, trouble}
+	return []string{stamp(a.CreatedAt), a.EventID, a.Route, shownTarget(a.Target), number(a.Attempt), a.Outcome, status, took, trouble}
 }

@@ -38,7 +38,7 @@ func (p *program) routesCommand() *cobra.Command {
 			now := clock.System{}.Now()
 			for i := range list.Items {
 				l := &list.Items[i]
-				t.row(l.Route, l.Target, l.Mode, number(l.Queued), number(l.Leased), number(l.Dead), number(l.Canceled),
+				t.row(l.Route, shownTarget(l.Target), l.Mode, number(l.Queued), number(l.Leased), number(l.Dead), number(l.Canceled),
 					age(l.OldestQueuedAgeSeconds), laneState(l, now))
 			}
 			return t.flush()
@@ -137,7 +137,7 @@ func (p *program) setPaused(cmd *cobra.Command, o admin.Operation, body admin.Pa
 	}
 	what := printable(done.Route)
 	if done.Target != "" {
-		what += " to " + printable(done.Target)
+		what += " to " + printable(shownTarget(done.Target))
 	}
 	state, again := "goes on", "was not paused"
 	if done.Paused {

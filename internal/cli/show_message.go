@@ -84,7 +84,7 @@ func (p *program) printMessage(m *message) error {
 	t.row("id", m.ID)
 	t.row("state", m.State)
 	t.row("route", m.Route)
-	t.row("target", m.Target)
+	t.row("target", shownTarget(m.Target))
 	t.row("received", stamp(m.ReceivedAt))
 	t.row("changed", stamp(m.ChangedAt))
 	t.row("attempts", number(m.Attempt))

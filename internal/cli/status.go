@@ -123,7 +123,7 @@ func (s *picture) printLanes(to io.Writer) error {
 			in, out = s.rates(l.Route)
 		}
 		t.row(l.Route, in, out, number(l.Queued), number(l.Leased), number(l.Dead),
-			age(l.OldestQueuedAgeSeconds), laneState(l, now), l.Target)
+			age(l.OldestQueuedAgeSeconds), laneState(l, now), shownTarget(l.Target))
 	}
 	return t.flush()
 }

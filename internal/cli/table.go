@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net/url"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -68,6 +69,21 @@ func dash(s string) string {
 		return "-"
 	}
 	return s
+}
+
+// shownTarget is a target for people: a URL without its user and the values of
+// its query, which may be secrets. For programs it is whole, because that is how
+// it is named.
+func shownTarget(target string) string {
+	address, _, query := strings.Cut(target, "?")
+	if u, err := url.Parse(address); err == nil && u.User != nil {
+		u.User = nil
+		address = u.String()
+	}
+	if query {
+		address += "?…"
+	}
+	return address
 }
 
 // number groups digits by three.

@@ -25,6 +25,18 @@ func TestPrintable(t *testing.T) {
 	}
 }
 
+// C107: what tables show of a target has no secret.
+func TestShownTarget(t *testing.T) {
+	for in, want := range map[string]string{
+		"pull": "pull", "https://a.example/in": "https://a.example/in", "https://a.example/in?token=s&b": "https://a.example/in?…",
+		"https://u:pw@a.example/in?x": "https://a.example/in?…", "/usr/bin/handle": "/usr/bin/handle", "": "",
+	} {
+		if got := shownTarget(in); got != want {
+			t.Errorf("shownTarget(%q) = %q, want %q", in, got, want)
+		}
+	}
+}
+
 func TestTable(t *testing.T) {
 	var out bytes.Buffer
 	table := newTable(&out, "A", "LONG", "C")
