@@ -93,6 +93,7 @@ func TestFaults(t *testing.T) {
 		{"daemon of before the upgrade", func(s *site) { s.status.Version = "0.9" }, idOldBinary, restartService, Warning},
 		{"store failing", func(s *site) { s.status.Store = admin.StoreStatus{Error: "disk on fire"} }, idStoreFailing, restartService, Error},
 		{"disk full", func(s *site) { s.status.Store.DiskLow = true }, idDiskLow, "", Error},
+		{"reserve given up", func(s *site) { s.remove("state/hookaido.db.ballast") }, idDiskLow, restartService, Warning},
 		{"dead letters", func(s *site) { s.route(admin.RouteStatus{Dead: 2, Configured: true}) }, idDeadLetters, "hookaido dlq requeue --yes --route /r", Warning},
 		{"paused", func(s *site) { s.route(admin.RouteStatus{Configured: true, Paused: true}) }, idPaused, "hookaido resume /r", Warning},
 		{"backlog", func(s *site) {

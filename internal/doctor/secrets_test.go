@@ -57,6 +57,7 @@ func TestSecrets(t *testing.T) {
 			s.write("passwd", "hookaido:x:54321:54321::/:/bin/false\n", 0o644)
 			s.must(os.Lchown(s.path("state"), 54321, 54321))
 			s.must(os.Lchown(s.path("state/hookaido.db"), 54321, 54321))
+			s.must(os.Lchown(s.path("state/hookaido.db.ballast"), 54321, 54321))
 			s.write("key", "x", 0o600)
 			s.configure(use("file:" + s.path("key")))
 		}, []string{idSecretMissing}, "chgrp hookaido ", ""},

@@ -52,7 +52,7 @@ func newSite(t *testing.T) *site {
 			t.Fatal(err)
 		}
 	}
-	for _, name := range []string{"secrets/github", "secrets/pull-token", "given/github", "given/pull-token", "state/hookaido.db"} {
+	for _, name := range []string{"secrets/github", "secrets/pull-token", "given/github", "given/pull-token", "state/hookaido.db", "state/hookaido.db.ballast"} {
 		s.write(name, "", 0o600)
 	}
 	s.write("Hookaidofile", testConfig, 0o644)

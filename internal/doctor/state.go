@@ -111,6 +111,19 @@ const (
 	lowFiles = 2 // percent
 )
 
+// ballastSuffix is what the name of the reserve has behind that of the database.
+const ballastSuffix = ".ballast"
+
+// reserveGone reports whether the file is missing that a running daemon keeps as
+// a reserve of space.
+func (p *patient) reserveGone() bool {
+	if p.status == nil || !p.status.Store.OK {
+		return false
+	}
+	_, err := os.Stat(p.Database + ballastSuffix)
+	return errors.Is(err, fs.ErrNotExist)
+}
+
 // checkDisk looks at the space of the queue. The daemon keeps a reserve, below
 // which it refuses webhooks.
 func checkDisk(_ context.Context, p *patient) ([]Finding, error) {
@@ -134,6 +147,10 @@ func checkDisk(_ context.Context, p *patient) ([]Finding, error) {
 	if free < min(total/100*lowShare, lowBytes) {
 		return []Finding{finding(Warning, idDiskLow, dir, look...).
 			says(fmt.Sprintf("the disk has %d MiB left", free>>20), "when little is left webhooks are refused with 503; workers are served all the same")}, nil
+	}
+	if p.reserveGone() {
+		return []Finding{finding(Warning, idDiskLow, p.Database+ballastSuffix, append(look, restartService)...).
+			says("the reserve of disk space was given up", "it lets workers go on when the disk is full; it comes back when there is space")}, nil
 	}
 	if st.Files > 0 && st.Ffree*100 < st.Files*lowFiles {
 		return []Finding{finding(Warning, idDiskLow, dir, "df -i "+quote(dir)).
