@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"hookaido/internal/config"
 )
 
 // observeDaemon has the figures of the queue and of the configuration asked for
@@ -62,8 +64,29 @@ func (c *configCollector) Collect(ch chan<- prometheus.Metric) {
 		gauge(c.depth, float64(limit))
 	}
 	for i := range cfg.Secrets {
-		if s := &cfg.Secrets[i]; !s.ValidUntil.IsZero() {
-			gauge(c.secretNA, float64(s.ValidUntil.Unix()), s.ID)
+		if end := a.endOf(&cfg.Secrets[i]); !end.IsZero() {
+			gauge(c.secretNA, float64(end.Unix()), cfg.Secrets[i].ID)
 		}
 	}
+}
+
+// endOf returns when a secret has no valid version any more; zero for never. Of
+// one that changes at run time the last version counts.
+func (a *App) endOf(s *config.Secret) (end time.Time) {
+	if !s.Runtime {
+		return s.ValidUntil
+	}
+	versions, err := a.secrets.List(s.ID)
+	if err != nil {
+		return end // it is not in force yet
+	}
+	for _, v := range versions.Versions {
+		if v.NotAfter.IsZero() {
+			return time.Time{}
+		}
+		if v.NotAfter.After(end) {
+			end = v.NotAfter
+		}
+	}
+	return end
 }

@@ -302,3 +302,29 @@ func TestMetricsAreDocumented(t *testing.T) {
 		}
 	}
 }
+
+// TestEndOfRuntimeSecrets holds that a pool ends with the last of its versions,
+// and never with one that has no end.
+func TestEndOfRuntimeSecrets(t *testing.T) {
+	d := sealed(t, secretRoutes, 1).start()
+	const name = `hookaido_secret_not_after_seconds{secret="live"}`
+	end := func() (float64, bool) {
+		v, there := pageOf(t, d.operateLocally(http.MethodGet, "/metrics", "")).values[name]
+		return v, there
+	}
+	if _, there := end(); there {
+		t.Error("a pool without versions has an end")
+	}
+	d.addSecret("live", `{"value":"first-secret-of-the-provider","not_before":"2026-01-01T00:00:00Z","not_after":"2100-01-01T00:00:00Z"}`)
+	d.addSecret("live", `{"value":"second-secret-of-the-provider","not_before":"2026-01-01T00:00:00Z","not_after":"2090-01-01T00:00:00Z"}`)
+	if v, _ := end(); v != 4102444800 {
+		t.Errorf("the end is %v, want that of the last version", v)
+	}
+	d.stop()
+	d = sealed(t, secretRoutes, 1).start()
+	d.addSecret("live", `{"value":"first-secret-of-the-provider","not_before":"2026-01-01T00:00:00Z","not_after":"2100-01-01T00:00:00Z"}`)
+	d.addSecret("live", `{"value":"second-secret-of-the-provider","not_before":"2026-02-01T00:00:00Z"}`)
+	if v, there := end(); there {
+		t.Errorf("a pool with a version that has no end ends at %v", v)
+	}
+}
