@@ -33,6 +33,7 @@ func TestHosts(t *testing.T) {
 		{"look-alike behind", "ops.internal.evil.example", listed, "403 forbidden", "403 forbidden"},
 		{"sub-domain", "a.b.corp.example:1", listed, "200", "200"},
 		{"the domain of sub-domains", "corp.example", listed, "403 forbidden", "403 forbidden"},
+		{"nothing in front of the dot", ".corp.example", listed, "403 forbidden", "403 forbidden"},
 		{"look-alike of a sub-domain", "evilcorp.example", listed, "403 forbidden", "403 forbidden"},
 		{"listed address", "192.0.2.7", listed, "200", "200"},
 		{"listed address of IPv6", "[2001:db8::7]:2019", listed, "200", "200"},
