@@ -124,7 +124,7 @@ func (d *daemon) traffic() {
 	if a := d.call("/pull/dequeue", `{"batch":0}`); a.status != http.StatusBadRequest {
 		t.Fatalf("a bad dequeue: %d", a.status)
 	}
-	got := d.dequeue("/pull", `{"batch":4}`)
+	got := d.dequeue("/pull", `{"batch":4,"lease_ttl":"1h"}`)
 	for i, call := range []struct{ operation, rest string }{{"ack", ""}, {"nack", `,"delay":"1h"`}, {"nack", `,"dead":true,"reason":"r"`}} {
 		if a := d.call("/pull/"+call.operation, `{"lease_id":"`+got[i].LeaseID+`"`+call.rest+`}`); a.status != http.StatusNoContent {
 			t.Fatalf("%s: %d %s", call.operation, a.status, a.body)
