@@ -199,8 +199,13 @@ func TestSecretsStayInside(t *testing.T) {
 		out, errs, _ := d.hookaido(append(args, "--config", d.path("Hookaidofile"))...)
 		texts[strings.Join(args, " ")] = out + errs
 	}
-	out, errs, _ := d.hookaido("status", "--json", "--socket", d.socket)
-	texts["status"] = out + errs
+	for _, args := range [][]string{{"status"}, {"routes"}, {"messages", "list"}, {"dlq", "list"}, {"attempts", "list"}, {"status", "--json"}} {
+		out, errs, code := d.hookaido(append(args, "--socket", d.socket)...)
+		if code != 0 || !strings.Contains(out, "127.0.0.1:1/y") {
+			t.Errorf("%v: exit %d\n%s%s", args, code, out, errs)
+		}
+		texts[strings.Join(args, " ")] = out
+	}
 	for name, value := range scrape(t, "http://"+metrics+"/metrics") {
 		texts["metrics"] += name + " " + value + "\n"
 	}
@@ -218,8 +223,8 @@ func TestSecretsStayInside(t *testing.T) {
 	}
 	for what, text := range texts {
 		for _, hidden := range []string{basic, query, ahead, environment, signKey, pullToken, adminToken, "e2e-basic-password", "e2e-bearer-token"} {
-			if what == "status" && (hidden == query || hidden == environment) {
-				continue // an operator names a target by its whole URL
+			if what == "status --json" && (hidden == query || hidden == environment) {
+				continue // a program names a target by its whole URL
 			}
 			if i := strings.Index(text, hidden); i >= 0 {
 				t.Errorf("C107: %s has %s: %s", what, hidden, text[max(0, i-200):min(i+100, len(text))])
