@@ -4,6 +4,8 @@ package main
 
 import (
 	"context"
+	"io"
+	"log"
 	"os"
 	"os/signal"
 	"syscall"
@@ -19,6 +21,9 @@ var (
 )
 
 func main() {
+	// the library's HTTP client tells the standard logger, at length, what a
+	// target says unasked; that is no part of our log
+	log.SetOutput(io.Discard)
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	code := cli.Main(ctx, os.Args[1:], cli.Environment{
 		Stdout: os.Stdout,

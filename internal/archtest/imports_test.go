@@ -97,7 +97,7 @@ var bannedImports = map[string][]string{
 	"github.com/spf13/viper":                  {"cli"},
 	"github.com/spf13/cobra":                  {"cli"},
 	"github.com/coreos/go-systemd/v22/daemon": {"systemd"},
-	"log":       {},
+	"log":       {"cmd/hookaido"}, // to silence what libraries write with it
 	"io/ioutil": {},
 }
 

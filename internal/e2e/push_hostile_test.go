@@ -146,6 +146,10 @@ func hostileTargets(t *testing.T) []hostile {
 		dead("slow in the head", rawTarget(t, func(c net.Conn) { fmt.Fprint(c, "HTTP/1.1 200 OK\r\nA: "); _, _ = io.Copy(io.Discard, c) }), quick, "it was reading the answer"),
 		dead("resets", rawTarget(t, func(c net.Conn) { _ = c.(*net.TCPConn).SetLinger(0) }), "", "reset"),
 		dead("closes in the head", rawTarget(t, func(c net.Conn) { fmt.Fprint(c, "HTTP/1.1 200 OK\r\nA: b") }), "", "EOF"),
+		{"says more than it should", rawTarget(t, func(c net.Conn) {
+			fmt.Fprint(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"+strings.Repeat("<3>forged\n", 300))
+			_, _ = io.Copy(io.Discard, c)
+		}), again, 1, 200, "acked", "", ""},
 		{"closes in the body", rawTarget(t, func(c net.Conn) { fmt.Fprint(c, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf") }), again, 1, 200, "acked", "", ""},
 		dead("lies about its length", rawTarget(t, func(c net.Conn) { fmt.Fprint(c, "HTTP/1.1 200 OK\r\nContent-Length: -9\r\n\r\n") }), "", "Content-Length"),
 		dead("nobody listens", nobody, "", "connection refused"),
@@ -193,10 +197,15 @@ func TestPushToHostileTargets(t *testing.T) {
 	if begun, _, _ := proxied.counts(); begun > 0 {
 		t.Errorf("the proxy of the environment saw %d requests", begun)
 	}
+	d.stop()
 	if strings.Contains(d.log.String(), "s3cret") {
 		t.Error("the log has the query of a Location")
 	}
-	d.stop()
+	for line := range strings.Lines(d.log.String()) {
+		if !json.Valid([]byte(line)) {
+			t.Errorf("a target wrote into the log: %q", line)
+		}
+	}
 }
 
 // TestPushRetryAfterIsBounded is badinput 105: a target that wants to be left
