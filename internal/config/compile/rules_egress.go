@@ -5,6 +5,8 @@ import (
 	"io/fs"
 	"net/netip"
 	"net/url"
+	"path"
+	"slices"
 	"strings"
 
 	"hookaido/internal/config"
@@ -38,6 +40,7 @@ func (c *compiler) checkEgress(s *stmt, target *url.URL) {
 	}
 	refusal := policy.RefuseSite(target.Scheme, host)
 	if refusal == nil {
+		c.warnPort(s, target.Port())
 		return
 	}
 	c.errorAt(CodeEgress, s.value(), refusal.Hint, fmt.Sprintf("every delivery to %s would be refused: %s", quoted(host), refusal.Why))
@@ -49,10 +52,24 @@ func (c *compiler) checkEgress(s *stmt, target *url.URL) {
 	}
 }
 
+// warnPort points at ports of services that take the lines of a request for
+// commands of theirs.
+func (c *compiler) warnPort(s *stmt, port string) {
+	switch port {
+	case "22", "25", "53", "445", "2375", "5432", "6379", "11211":
+		c.warnAt(schema.CodeRisky, s.value(), "write the port of the application", fmt.Sprintf("port %s is that of another service than HTTP as a rule", port))
+	}
+}
+
 // warnMetadata points at rules that open what nobody should deliver to.
 func (c *compiler) warnMetadata() {
 	for _, rule := range c.cfg.Defaults.Egress.Allow {
-		if rule.Prefix.IsValid() && rule.Prefix.IsSingleIP() && config.IsMetadata(rule.Prefix.Addr()) {
+		switch {
+		case !rule.Prefix.IsValid():
+		case rule.Prefix.Overlaps(netip.MustParsePrefix("169.254.0.0/16")) && rule.Prefix.Bits() >= 8 && !rule.Prefix.IsSingleIP():
+			c.warnAt(schema.CodeRisky, c.wordAt(rule.Pos), "allow the one address that is meant",
+				fmt.Sprintf("%s is link-local, where clouds and containers serve credentials", rule.Prefix))
+		case rule.Prefix.IsSingleIP() && config.IsMetadata(rule.Prefix.Addr()):
 			c.warnAt(schema.CodeRisky, c.wordAt(rule.Pos), "remove it unless a target really is there",
 				fmt.Sprintf("clouds keep the credentials of their machines at %s, and this lets deliveries reach it", rule.Prefix.Addr()))
 		}
@@ -92,5 +109,29 @@ func (c *compiler) checkProgram(s *stmt, name string, mode fs.FileMode) {
 		c.errorAt(CodeProgram, s.value(), "chmod a+x "+name, fmt.Sprintf("%s can't be executed", quoted(name)))
 	case mode.Perm()&0o002 != 0:
 		c.errorAt(CodeProgram, s.value(), "chmod o-w "+name, fmt.Sprintf("everybody may change the program %s", quoted(name)))
+	case c.replaceable(path.Dir(name)):
+		c.errorAt(CodeProgram, s.value(), "chmod o-w "+path.Dir(name), fmt.Sprintf("everybody may replace the program %s", quoted(name)))
+	case hiddenFromUnit(name) && c.unitInstalled():
+		c.warnAt(CodeProgram, s.value(), "install it below /usr/local/lib or /opt, or write a drop-in that shows the folder",
+			fmt.Sprintf("hookaido.service can't see %s: it has no home folders, and a /tmp of its own", quoted(name)))
 	}
+}
+
+// replaceable reports whether everybody may put another file in the place of
+// one in a folder.
+func (c *compiler) replaceable(dir string) bool {
+	info, err := c.opts.Stat(dir)
+	return err == nil && info.Mode().Perm()&0o002 != 0 && info.Mode()&fs.ModeSticky == 0
+}
+
+// unitInstalled reports whether this machine has the package's unit.
+func (c *compiler) unitInstalled() bool {
+	_, err := c.opts.Stat("/usr/lib/systemd/system/hookaido.service")
+	return err == nil
+}
+
+// hiddenFromUnit reports whether a path is where the unit sees other files than
+// the operator, by ProtectHome= and PrivateTmp=.
+func hiddenFromUnit(name string) bool {
+	return slices.ContainsFunc([]string{"/home/", "/root/", "/run/user/", "/tmp/", "/var/tmp/"}, func(dir string) bool { return strings.HasPrefix(name, dir) })
 }

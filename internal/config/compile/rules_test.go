@@ -104,7 +104,9 @@ func (m fakeFile) Sys() any           { return nil }
 func TestPrograms(t *testing.T) {
 	opts := testOptions()
 	opts.Stat = func(path string) (fs.FileInfo, error) {
-		modes := map[string]fs.FileMode{"/good": 0o755, "/data": 0o644, "/open": 0o777, "/dir": fs.ModeDir | 0o755, "/pipe": fs.ModeNamedPipe | 0o755}
+		modes := map[string]fs.FileMode{"/good": 0o755, "/data": 0o644, "/open": 0o777, "/dir": fs.ModeDir | 0o755, "/pipe": fs.ModeNamedPipe | 0o755,
+			"/srv": fs.ModeDir | 0o777, "/srv/p": 0o755, "/sticky": fs.ModeDir | fs.ModeSticky | 0o777, "/sticky/p": 0o755,
+			"/home/ann/p": 0o755, "/tmp/p": 0o755, "/tmpl/p": 0o755, "/usr/lib/systemd/system/hookaido.service": 0o644}
 		if m, ok := modes[path]; ok {
 			return fakeFile(m), nil
 		}
@@ -113,6 +115,8 @@ func TestPrograms(t *testing.T) {
 	for path, want := range map[string]string{
 		"/good": "", "/data": "error: \"/data\" can't be executed", "/open": "error: everybody may change", "/dir": "error: \"/dir\" is a folder",
 		"/pipe": "error: \"/pipe\" is not a regular file", "/gone": "warning: the program \"/gone\" can't be seen here: file does not exist",
+		"/srv/p": "error: everybody may replace", "/sticky/p": "", "/tmpl/p": "",
+		"/home/ann/p": "warning: hookaido.service can't see", "/tmp/p": "warning: hookaido.service can't see",
 	} {
 		_, diags := Source("f", []byte("/a { deliver exec "+path+" { } }"), opts)
 		var text []string
