@@ -134,7 +134,7 @@ func TestBacklogRefusals(t *testing.T) {
 func TestGrowthFromKeptSamples(t *testing.T) {
 	routes := "defaults {\n  adaptive_backpressure { enabled on min_total 1 queued_percent 100 ready_lag 1h oldest_queued_age 1h }\n" +
 		"  trend_signals { sustained_growth_consecutive 2 sustained_growth_min_samples 100 recent_surge_min_total 2 queued_pressure_min_total 1 }\n}\n" +
-		"/in { pull { path /in } }\n"
+		"/in { pull { path /in } }\n/guarded { auth basic u \"pw\" pull { path /guarded } }\n"
 	d := newManaged(t, routes).start()
 	sampled := func(n float64) func() bool {
 		return func() bool { return d.look("/backlog/trends", 200).at("sample_count") == n }
@@ -150,8 +150,8 @@ func TestGrowthFromKeptSamples(t *testing.T) {
 			d.accept("/in", "queued")
 		}
 	}
-	d.eventually("webhooks are refused", func() bool {
-		a := post(t, "http://"+d.ingress+"/in", []byte("x"))
+	d.eventually("webhooks are refused, before they are asked for a password", func() bool {
+		a := post(t, "http://"+d.ingress+"/guarded", []byte("x"))
 		return a.status == http.StatusServiceUnavailable && strings.Contains(string(a.body), `"backpressure"`)
 	})
 	d.look("/healthz?details=1", 200).shows(t, map[string]any{
