@@ -86,9 +86,9 @@ func TestTopQueued(t *testing.T) {
 	y.clock.Advance(time.Minute)
 	totals := BacklogTotals{8, 7, Ages{at(0), count(120), at(0), count(120)}}
 	a := Lane{"/a", "pull", 3, Ages{at(time.Minute), count(60), at(time.Minute), count(60)}}
-	b, c := a, a
+	b := a
 	b.Route, b.Queued = "/b", 2
-	c = Lane{"/c", "pull", 2, Ages{at(0), count(120), at(0), count(120)}}
+	c := Lane{"/c", "pull", 2, Ages{at(0), count(120), at(0), count(120)}}
 	for name, test := range map[string]struct {
 		s    Selector
 		want TopQueued
