@@ -10,7 +10,7 @@ TOOL       := GOFLAGS= go -C packaging/tools tool -n
 export GOFLAGS := -tags=$(TAGS)
 export CGO_CFLAGS := $(shell packaging/cflags)
 
-.PHONY: help build demo test race lint fuzz gen fresh package reproduce lintian lab bench clean
+.PHONY: help build demo test race lint fuzz gen fresh package foreign repo reproduce lintian lab bench clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,17 +46,25 @@ gen: ## Write the generated files anew
 fresh: gen ## Fail when a generated file in the repository is stale
 	@test -z "$$(git status --porcelain packaging/man)" || { git diff -- packaging/man; echo "generated files are stale: run make gen and commit"; exit 1; }
 
-package: ## Build dist/*.deb and dist/*.rpm
-	@packaging/need gcc strip
-	packaging/build $(VERSION)
+package: ## Build dist/*.deb and dist/*.rpm for amd64 and arm64
+	@packaging/need gcc strip aarch64-linux-gnu-gcc
+	packaging/build $(VERSION) amd64 arm64
+
+foreign: ## Try the arm64 program of dist under an emulator
+	@packaging/need qemu-aarch64-static readelf curl openssl jq
+	packaging/foreign
+
+repo: ## Make signed repositories for apt and dnf in dist/repo: make repo KEY=FINGERPRINT
+	packaging/repo "$(KEY)"
 
 reproduce: ## Build the package twice, differently, and compare
 	@packaging/need gcc strip
 	packaging/reproduce
 
-lintian: ## Check the .deb in dist with lintian
+lintian: ## Check the packages in dist with lintian and rpmlint (root)
 	@packaging/need lintian
 	packaging/lint-deb
+	packaging/lint-rpm
 
 lab: ## Run the packages in dist on a booted systemd (root)
 	packaging/lab/all

@@ -10,6 +10,8 @@ is "enabled by preset" "$(systemctl is-enabled hookaido.service)" enabled
 is "digests of files are SHA-256" "$(rpm -q --qf '%{FILEDIGESTALGO}' hookaido)" 8
 has "so is the header's" "$(rpm -q --qf '%{SHA256HEADER}' hookaido)" '^[0-9a-f]{64}$'
 is "a webhook" "$(post '{"number":-1}')" 202
+take
+is "its worker acks it" "$(work ack "{\"lease_id\":\"$lease\"}")" 204
 succeeds "rpm -V" rpm -V --nodeps hookaido
 
 printf '\n# an edit of the operator\n' >>$config

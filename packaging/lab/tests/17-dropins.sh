@@ -57,8 +57,39 @@ if [ -e /sys/fs/cgroup/system.slice/hookaido.service/memory.max ]; then
 	within 5 "memory-cap: the program keeps below it" logged "memory_bounded bound_bytes=469762048 go_limit_bytes=375809600"
 fi
 
-use exec-delivery 1.4
-is "exec-delivery: memory may be executable" "$(systemctl show -P MemoryDenyWriteExecute hookaido)" no
+# Programs that are handed messages: one that needs nothing more, and one that
+# makes executable memory, as a compiler at run time does.
+mkdir -p /opt/hooks
+printf '#!/bin/sh\ncat >"/var/lib/hookaido/plain.out"\n' >/opt/hooks/plain
+cat >/opt/hooks/jit <<'PROGRAM'
+#!/usr/bin/perl
+# mmap of a page that can be read, written and executed
+my $page = syscall(9, 0, 4096, 7, 0x22, -1, 0);
+my $why = "$!";
+open(my $out, '>', '/var/lib/hookaido/jit.out');
+print $out $page == -1 ? "refused: $why" : 'executable';
+PROGRAM
+chmod 755 /opt/hooks /opt/hooks/*
+cp $config /tmp/without
+printf '\n/run/plain { deliver exec /opt/hooks/plain { } }\n/run/jit { deliver exec /opt/hooks/jit { } }\n' >>$config
+run() { # run NAME: hands a message to the program and waits for what it wrote
+	rm -f "/var/lib/hookaido/$1.out"
+	is "a message for $1" "$(call -d 'from outside' "http://127.0.0.1:8080/run/$1")" 202
+	within 20 "$1 ran" test -s "/var/lib/hookaido/$1.out"
+}
+use none 1.1
+run plain
+is "as shipped: a program gets the message" "$(cat /var/lib/hookaido/plain.out)" 'from outside'
+is "as shipped: it runs as the service" "$(stat -c %U /var/lib/hookaido/plain.out)" hookaido
+run jit
+has "as shipped: memory may not be executable" "$(cat /var/lib/hookaido/jit.out)" 'refused: (Operation not permitted|Permission denied)'
+use exec-delivery 1.2
+run plain
+run jit
+is "exec-delivery: memory may be executable" "$(cat /var/lib/hookaido/jit.out)" executable
+is "exec-delivery: the service still gets no privilege" "$(systemctl show -P NoNewPrivileges hookaido)" yes
+is "exec-delivery: and no capability" "$(systemctl show -P CapabilityBoundingSet hookaido)" ''
+cp /tmp/without $config
 
 use log-namespace 1.1
 within 10 "log-namespace: its journal has the entries" sh -c 'journalctl -q --namespace=hookaido -o cat | grep -q ready'
