@@ -143,7 +143,7 @@ func TestNoFaults(t *testing.T) {
 		}},
 		{"exec has more room in the sandbox", func(s *site) {
 			s.set("hookaido.service", "DropInPaths", "/etc/systemd/system/hookaido.service.d/exec-delivery.conf")
-			s.answers["systemd-analyze security"] = "Overall exposure level for hookaido.service: 1.4 OK\n"
+			s.answers["systemd-analyze security"] = "Overall exposure level for hookaido.service: 1.2 OK\n"
 		}},
 		{"memory bounded for Go too", func(s *site) {
 			s.set("hookaido.service", "MemoryMax", "536870912", "Environment", "X=1 GOMEMLIMIT=400MiB")

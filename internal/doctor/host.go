@@ -16,7 +16,7 @@ import (
 // tenths; execExposure with the drop-in for deliver exec.
 const (
 	maxExposure  = 11
-	execExposure = 14
+	execExposure = 12
 	execDropIn   = "exec-delivery.conf"
 )
 
