@@ -22,7 +22,7 @@ func (block rowsOf) row(name, def, help string, arg Arg) *Directive {
 func trendRow() *Directive {
 	const many = 1_000_000_000
 	in := rowsOf("trend_signals")
-	block := &Block{Name: "trend_signals", Title: "trend_signals", Help: "When the backlog counts as growing.", Rows: []*Directive{
+	block := &Block{Name: "trend_signals", Title: "trend_signals", Help: "When the backlog raises an alert in `/healthz?details=1` and `/backlog/trends`.", Rows: []*Directive{
 		in.duration("window", "15m", "Time that is looked at."),
 		in.duration("expected_capture_interval", "1m", "Time between two samples."),
 		in.number("stale_grace_factor", "3", 60, "Intervals without a sample after which the signal is stale."),
@@ -39,7 +39,7 @@ func trendRow() *Directive {
 		in.number("queued_pressure_leased_multiplier", "2", 1_000_000, "Waiting messages per leased one that make pressure."),
 	}}
 	return &Directive{Name: "trend_signals", Form: Braces, Block: block,
-		Help: "When the backlog counts as growing.", Example: "trend_signals { window 20m }"}
+		Help: "When the backlog raises an alert.", Example: "trend_signals { window 20m }"}
 }
 
 func backpressureRow() *Directive {
