@@ -36,22 +36,45 @@ func (l place) base() (*url.URL, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s is no address to connect to", l.listen.Address)
 	}
-	if ip, err := netip.ParseAddr(host); host == "" || err == nil && ip.IsUnspecified() {
+	if unspecified(host) {
 		host = "localhost"
 	}
 	u.Host = net.JoinHostPort(host, port)
 	return u, nil
 }
 
+// unspecified reports whether a host to listen on means all addresses.
+func unspecified(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "" || err == nil && ip.IsUnspecified()
+}
+
+// dial connects to the listener. One for all addresses is on the loopback too,
+// whose name not every machine can look up.
+func (l place) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	var d net.Dialer
+	if path, unix := l.listen.Unix(); unix {
+		return d.DialContext(ctx, "unix", path)
+	}
+	host, port, err := net.SplitHostPort(l.listen.Address)
+	if err != nil || !unspecified(host) {
+		return d.DialContext(ctx, network, address)
+	}
+	c, err := d.DialContext(ctx, network, net.JoinHostPort("127.0.0.1", port))
+	if err == nil {
+		return c, nil
+	}
+	if c, err6 := d.DialContext(ctx, network, net.JoinHostPort("::1", port)); err6 == nil {
+		return c, nil
+	}
+	return nil, err
+}
+
 // transport reaches the listener. Its certificate need not be for an address of
 // this machine: it must be the very one that the Hookaidofile names.
 func (l place) transport() (*http.Transport, error) {
 	t := plainTransport()
-	if path, unix := l.listen.Unix(); unix {
-		t.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return new(net.Dialer).DialContext(ctx, "unix", path)
-		}
-	}
+	t.DialContext = l.dial
 	if l.tls == nil {
 		return t, nil
 	}
