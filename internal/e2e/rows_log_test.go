@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"slices"
 	"strings"
@@ -210,6 +211,16 @@ func TestSecretsStayInside(t *testing.T) {
 	for name, value := range scrape(t, "http://"+metrics+"/metrics") {
 		texts["metrics"] += name + " " + value + "\n"
 	}
+	down := "http://127.0.0.1:1/y?token=" + query // an operator names it, and the audit tells
+	for path, body := range map[string]string{
+		"/pause": `{"route":"/down","target":"` + down + `"}`, "/messages/requeue_by_filter": `{"route":"/down","target":"` + down + `","state":"dead"}`,
+		"/messages/publish": `{"items":[{"id":"mine","route":"/down","target":"` + down + `","payload_b64":"eA=="}]}`,
+	} {
+		if a := d.operate("POST", path, body, because("test")...); a.status != http.StatusOK {
+			t.Errorf("%s: %d %s", path, a.status, a.body)
+		}
+	}
+	d.operate("GET", "/messages?target="+url.QueryEscape(down), "")
 	d.amend("/down {", "/down {\n  pul {}") // the reload's errors show lines of the file
 	_, errs, code := d.hookaido("reload", "--socket", d.socket)
 	if code == 0 {
