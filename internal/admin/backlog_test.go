@@ -327,3 +327,23 @@ func TestBacklogOfBrokenQueue(t *testing.T) {
 		}
 	}
 }
+
+// FuzzTrendSpan: whatever a query asks for, the answer has 1 to 1000 buckets
+// that begin at its start and reach its end.
+func FuzzTrendSpan(f *testing.F) {
+	f.Add("1h", "5m", "")
+	f.Add("168h", "10m5s", "2026-01-31T12:00:00+01:00")
+	f.Add(" 90s ", "", "2261-12-31T23:59:59Z")
+	f.Add("-1h", "1ns", "1970-01-01T00:00:00Z")
+	f.Fuzz(func(t *testing.T, window, step, until string) {
+		r := TrendRequest{Window: window, Step: step, Until: until}
+		s, refusal := r.span(start)
+		if refusal != nil {
+			return
+		}
+		points := (s.window + s.step - 1) / s.step
+		if points < 1 || points > maxTrendPoints || s.step > s.window || !s.until.Equal(s.since.Add(s.window)) || s.until.Location() != time.UTC {
+			t.Errorf("%+v gives %+v", r, s)
+		}
+	})
+}
