@@ -38,7 +38,7 @@ func (p *program) reach(cmd *cobra.Command) (*client.Client, error) {
 	}
 	server, token, ca := p.settings.GetString("server"), p.settings.GetString("token-file"), p.settings.GetString("ca-file")
 	if server == "" {
-		if token != "" || ca != "" {
+		if cmd.Flags().Changed("token-file") || cmd.Flags().Changed("ca-file") {
 			return nil, usageError{cmd, errors.New("--token-file and --ca-file are for --server; the socket needs neither")}
 		}
 		return client.New(client.Options{Socket: p.socketPath(), Timeout: callTime})
