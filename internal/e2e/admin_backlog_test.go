@@ -57,6 +57,8 @@ func (d document) shows(t testing.TB, want map[string]any) {
 
 func TestBacklog(t *testing.T) {
 	d := newManaged(t, managedRoutes).start()
+	var trends document // a sample is taken at the start
+	d.eventually("a sample", func() bool { trends = d.look("/backlog/trends", 200); return trends.at("sample_count") == 1.0 })
 	d.publish("/messages/publish", "/in", "a", "b", "c") // received in January
 	d.publish("/messages/publish", "/other", "o")
 	d.accept("/in", "now")
@@ -83,9 +85,6 @@ func TestBacklog(t *testing.T) {
 	d.look("/backlog/aging_summary?states=dead&route=/other&target=pull&limit=5", 200).shows(t, map[string]any{
 		"states": []any{"dead"}, "scanned": 1.0, "selector.target": "pull", "limit": 5.0, "state_scan.queued": nil,
 	})
-	// a sample is taken at the start
-	var trends document
-	d.eventually("a sample", func() bool { trends = d.look("/backlog/trends", 200); return trends.at("sample_count") == 1.0 })
 	trends.shows(t, map[string]any{
 		"window": "1h0m0s", "step": "5m0s", "point_count": 12.0, "non_empty_point_count": 1.0, "truncated": false, "latest_total": 0.0, "max_total": 0.0,
 		"items.11.sample_count": 1.0, "items.0.sample_count": 0.0, "signals.status": "ok", "signals.sample_count": 1.0, "signals.window": "1h0m0s",
