@@ -24,12 +24,12 @@ demo: build ## Show a webhook's way: signed in, 202, dequeued, acked
 	packaging/demo bin/hookaido
 
 test: ## Run all tests, after installing what they need
-	@packaging/need gcc strace curl openssl sqlite3
-	packaging/summary go test -count=1 $(PKG)
+	@packaging/need gcc strace curl openssl sqlite3 man
+	packaging/summary go test -timeout 30m -count=1 $(PKG)
 
 race: ## Run the tests of what is concurrent under the race detector
-	@packaging/need gcc strace curl openssl sqlite3
-	packaging/summary go test -race -count=1 $(shell packaging/concurrent)
+	@packaging/need gcc strace curl openssl sqlite3 man
+	packaging/summary go test -race -timeout 30m -count=1 $(shell packaging/concurrent)
 
 lint: ## Check format, vet and the linters of .golangci.yml
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "run gofmt -w on:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
