@@ -125,3 +125,27 @@ func TestRestoreChecksFirst(t *testing.T) {
 		t.Errorf("something was made: %v", err)
 	}
 }
+
+// A file that came up while the copy was made is not replaced.
+func TestNameReplacesNothingUnasked(t *testing.T) {
+	dir := t.TempDir()
+	made, to := filepath.Join(dir, "made"), filepath.Join(dir, "copy")
+	for path, text := range map[string]string{made: "new", to: "old"} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var refusal *PlaceError
+	if err := name(made, Options{To: to}); !errors.As(err, &refusal) {
+		t.Errorf("name = %v", err)
+	}
+	if text, err := os.ReadFile(to); err != nil || string(text) != "old" {
+		t.Errorf("%q, %v", text, err)
+	}
+	if err := name(made, Options{To: to, Overwrite: true}); err != nil {
+		t.Error(err)
+	}
+	if text, err := os.ReadFile(to); err != nil || string(text) != "new" {
+		t.Errorf("%q, %v", text, err)
+	}
+}

@@ -190,3 +190,17 @@ func TestRestoreRefusesADatabaseInUse(t *testing.T) {
 		t.Error("the store was harmed")
 	}
 }
+
+// An id that the original gave out after the copy is not given out again.
+func TestRestoreGivesOutNewIDs(t *testing.T) {
+	path := made(t)
+	from := copied(t, path)
+	s := open(t, Options{Path: path})
+	lost := enqueue(t, s, message("/a", "three"))
+	other := dbPath(t)
+	_, err := Restore(t.Context(), from, other, nil)
+	must(t, err)
+	if fresh := enqueue(t, open(t, Options{Path: other}), message("/a", "four")); fresh[0] == lost[0] {
+		t.Errorf("the id %s was given out already", fresh[0])
+	}
+}
