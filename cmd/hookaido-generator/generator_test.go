@@ -105,6 +105,9 @@ func TestAddresses(t *testing.T) {
 		"through a var":   {file: "vars { where \"{$HOST}:80\" }\ningress { listen {vars.where} }\n" + route, want: map[string]string{"ingress": "", "pull": " 9443"}, note: "depends on a variable"},
 		"another not set": {file: "ingress { listen :80 }\nobservability { runtime_log { output file\n path \"/var/log/x{$HOST}\" } }\n" + route, want: map[string]string{"ingress": " 80"}},
 		"from a file":     {file: "ingress { listen \"{file./etc/hostname}:80\" }\n" + route, want: map[string]string{"ingress": ""}, note: "names can't be looked up"},
+		"metrics moved":   {file: "observability { metrics { listen 127.0.0.1:9911 prefix /m } }\n" + route, want: map[string]string{"metrics": " 127.0.0.1:9911"}},
+		"metrics off":     {file: "observability { metrics off }\n" + route, want: map[string]string{"metrics": closed}},
+		"no word of them": {file: route, want: map[string]string{"metrics": ""}},
 		"wrong":           {file: "ingress { listen :80 }\n/a { pul }\n", want: map[string]string{"ingress": "", "pull": "", "admin": ""}, note: "Hookaidofile:2"},
 		"empty":           {file: "", want: map[string]string{"ingress": ""}, note: "empty"},
 	} {

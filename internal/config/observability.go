@@ -10,8 +10,8 @@ import (
 type Observability struct {
 	AccessLog  AccessLog  `hk:"observability.access_log"`
 	RuntimeLog RuntimeLog `hk:"observability.runtime_log"`
-	// Metrics is nil if there is no listener for them, Tracing if traces are
-	// off.
+	// Metrics is nil if the file doesn't speak of them: then a socket that systemd
+	// passes is served. Tracing is nil if traces are off.
 	Metrics *Metrics `hk:"observability.metrics"`
 	Tracing *Tracing `hk:"observability.tracing"`
 }

@@ -328,3 +328,27 @@ func TestEndOfRuntimeSecrets(t *testing.T) {
 		t.Errorf("a pool with a version that has no end ends at %v", v)
 	}
 }
+
+// TestInheritedMetricsSocket holds that the socket of systemd is served without a
+// word in the Hookaidofile, and not against one.
+func TestInheritedMetricsSocket(t *testing.T) {
+	for text, served := range map[string]bool{
+		"": true, "observability { metrics off }": false, "observability { metrics { listen 127.0.0.1:9900 prefix /metrics } }": true,
+	} {
+		t.Run(text, func(t *testing.T) {
+			d := newDaemon(t, "/a { pull { path /a } }\n"+text+"\n")
+			f, address := listenFile(t, "tcp", "127.0.0.1:0")
+			d.passing([]string{"LISTEN_PID=self", "LISTEN_FDS=1", "LISTEN_FDNAMES=metrics"}, f)
+			must(t, f.Close())
+			d.untilReady()
+			if served {
+				if status := d.get("http://" + address + "/metrics"); status != http.StatusOK {
+					t.Errorf("%d, want the metrics", status)
+				}
+			} else if !strings.Contains(d.log.String(), `"msg":"socket_not_served"`) {
+				t.Error("nobody was told that the socket is not served")
+			}
+			d.stop()
+		})
+	}
+}

@@ -167,11 +167,9 @@ func deriveSign(b *block, target *config.Target) {
 }
 
 // normalise drops what is written but off, so that a config that says so means
-// the same as one that says nothing.
+// the same as one that says nothing. Metrics that are off are more than nothing:
+// the packaged socket for them stays closed.
 func (c *compiler) normalise() {
-	if m := c.cfg.Observability.Metrics; m != nil && !m.Enabled {
-		c.cfg.Observability.Metrics = nil
-	}
 	if t := c.cfg.Observability.Tracing; t != nil && !t.Enabled {
 		c.cfg.Observability.Tracing = nil
 	}
