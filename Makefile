@@ -62,7 +62,7 @@ reproduce: ## Build the package twice, differently, and compare
 	packaging/reproduce
 
 lintian: ## Check the packages in dist with lintian and rpmlint (root)
-	@packaging/need lintian
+	@packaging/need lintian rpm
 	packaging/lint-deb
 	packaging/lint-rpm
 

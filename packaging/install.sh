@@ -52,7 +52,11 @@ hookaido_usable() {
 	pid=$(systemctl show --property MainPID --value hookaido.service 2>/dev/null) || return 0
 	[ "${pid:-0}" -gt 0 ] && [ -r "/proc/$pid/environ" ] || return 0
 	code=0
-	said=$(cd / && xargs -0 sh -c 'exec env -i "$@" /usr/bin/hookaido config validate 2>&1' sh <"/proc/$pid/environ") || code=$?
+	# The daemon can write there, so only what sets a variable is taken from it,
+	# and root doesn't run with that.
+	said=$(cd / && grep -zaE '^[A-Za-z_][A-Za-z0-9_]*=' "/proc/$pid/environ" |
+		xargs -0 setpriv --reuid hookaido --regid hookaido --init-groups --no-new-privs \
+			sh -c 'exec env -i "$@" /usr/bin/hookaido config validate 2>&1' sh) || code=$?
 	# xargs says so when the program ended with 1 to 125.
 	[ "$code" -eq 123 ] || return 0
 	{

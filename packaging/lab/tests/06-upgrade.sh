@@ -10,6 +10,7 @@ installed() { dpkg-query -W -f '${Version}' hookaido; }
 printf '\n# an edit of the operator\n' >>$config
 printf 'HOOKAIDO_LOG_LEVEL=warn\n' >>/etc/default/hookaido
 secret=$(cat $secrets/github-webhook)
+large_queue
 old=$(installed) pid=$(main_pid)
 
 load_begin
@@ -21,7 +22,7 @@ load_end
 [ "$(installed)" != "$old" ] || bad "the version is still $old"
 [ "$(main_pid)" != "$pid" ] || bad "the service was not restarted"
 is "the running binary is the new one" "$(readlink "/proc/$(main_pid)/exe")" /usr/bin/hookaido
-is "the service was restarted once" "$(journalctl -q -u hookaido -o cat | grep -c '^Started ')" 2
+is "starts: installed, with a larger queue, upgraded" "$(journalctl -q -u hookaido -o cat | grep -c '^Started ')" 3
 is "sockets stopped since the start" "$(journalctl -q -u 'hookaido-*.socket' -o cat | grep -c '^Closed ')" 0
 has "the edited Hookaidofile is kept" "$(cat $config)" 'an edit of the operator'
 has "the new one lies beside it" "$(cat $config.dpkg-dist)" 'A later version has another example'
@@ -111,11 +112,20 @@ chmod 600 $secrets/github-webhook
 succeeds "systemctl restart when it is back" systemctl restart hookaido
 all_active
 
+# What the daemon could write into its environment is no command for root.
+cp /usr/share/hookaido/install.sh /tmp/install.sh
+sed -i 's#"/proc/$pid/environ"#/tmp/environ#g' /tmp/install.sh
+printf '%s\0' /bin/sh -c 'id >/tmp/planted' -S/bin/touch\ /tmp/planted PATH=/usr/bin >/tmp/environ
+sh -c '. /tmp/install.sh; hookaido_usable'
+fails "a planted command of the environment was run" test -e /tmp/planted
+
 export DPKG_MAINTSCRIPT_PACKAGE=hookaido
+pid=$(main_pid)
 for argument in "abort-upgrade 0.1.0-1" "abort-remove" "abort-deconfigure" "triggered x"; do
 	succeeds "postinst $argument" /var/lib/dpkg/info/hookaido.postinst $argument
 	is "what it printed" "$output" ""
 done
+is "the service was left alone" "$(main_pid)" "$pid"
 for argument in "upgrade 9" "failed-upgrade 9" "deconfigure"; do
 	succeeds "prerm $argument" /var/lib/dpkg/info/hookaido.prerm $argument
 	succeeds "postrm $argument" /var/lib/dpkg/info/hookaido.postrm $argument

@@ -24,10 +24,13 @@ is "the secret is still the same" "$(cat $secrets/github-webhook)" "$secret"
 take
 is "the message from before" "$payload" '{"number":7}'
 
+install -d -m 700 /etc/credstore /etc/credstore.encrypted
+touch /etc/credstore/hookaido.a /etc/credstore.encrypted/hookaido.b /etc/credstore/other
 succeeds "apt-get purge" apt-get -qq -o Dpkg::Use-Pty=0 -y purge hookaido
 for path in /var/lib/hookaido /etc/hookaido /etc/default/hookaido /run/hookaido; do
 	fails "$path is deleted" test -e $path
 done
+is "secrets that are left" "$(cd /etc && echo credstore*/*)" credstore/other
 is "links that are left in /etc/systemd" "$(find /etc/systemd /var/lib/systemd/deb-systemd-helper* -name '*hookaido*' 2>/dev/null)" ""
 is "files of the package that are left" "$(find /usr /lib -name '*hookaido*' 2>/dev/null | grep -v /share/doc/)" ""
 succeeds "the user stays, so that its number is not given to another" getent passwd hookaido

@@ -15,6 +15,7 @@ is "its worker acks it" "$(work ack "{\"lease_id\":\"$lease\"}")" 204
 succeeds "rpm -V" rpm -V --nodeps hookaido
 
 printf '\n# an edit of the operator\n' >>$config
+large_queue
 pid=$(main_pid)
 upgrade() { rpm --force-debian --nodeps "$@"; }
 load_begin

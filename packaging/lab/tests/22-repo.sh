@@ -13,7 +13,7 @@ within 30 "the repositories are served" curl -fsS -o /dev/null $url/hookaido.asc
 list=/etc/apt/sources.list.d/hookaido.list
 rm -f /etc/apt/sources.list
 echo "deb $url/apt stable main" >$list
-apt() { apt-get -o Dpkg::Use-Pty=0 -o APT::Update::Error-Mode=any "$@"; }
+apt() { apt-get -o Dpkg::Use-Pty=0 -o Dpkg::Options::=--force-confold -o APT::Update::Error-Mode=any "$@"; }
 fails "apt without the key" apt update
 has "says that it is not signed by a key it knows" "$output" 'NO_PUBKEY|not signed'
 install -D -m 644 /lab/pkg/repo/hookaido.asc /etc/apt/keyrings/hookaido.asc
@@ -23,7 +23,8 @@ hasnt "has nothing to warn of" "$output" '^[WE]:'
 first=$(dpkg-deb -f /lab/pkg/hookaido.deb Version) next=$(dpkg-deb -f /lab/pkg/next.deb Version)
 is "it offers" "$(apt-cache policy hookaido | awk '$1 == "Candidate:" { print $2 }')" "$next"
 succeeds "apt-get install of the first version" apt -y --no-install-recommends install "hookaido=$first"
-within 10 "ready" ready
+within 30 "ready" ready
+large_queue
 load_begin
 sleep 2
 succeeds "apt-get upgrade under load" apt -y upgrade
@@ -47,7 +48,8 @@ rpm --force-debian --install --nodeps /lab/pkg/lab-base.rpm 2>/dev/null
 first=$(rpm -qp --qf '%{VERSION}-%{RELEASE}' /lab/pkg/hookaido.rpm 2>/dev/null) next=$(rpm -qp --qf '%{VERSION}-%{RELEASE}' /lab/pkg/next.rpm 2>/dev/null)
 succeeds "dnf install of the first version" dnf -y install "hookaido-$first"
 is "its signature is there" "$(rpm -q --qf '%{RSAHEADER:pgpsig}%{SIGPGP:pgpsig}' hookaido | grep -c SHA256)" 1
-within 10 "ready" ready
+within 30 "ready" ready
+large_queue
 load_begin
 sleep 2
 succeeds "dnf upgrade under load" dnf -y upgrade

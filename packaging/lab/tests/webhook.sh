@@ -50,6 +50,12 @@ all_active() {
 # value NAME LINE: the number after NAME= in a line of the load program
 value() { sed -n "s/.*\b$1=\([0-9]*\).*/\1/p" <<<"$2"; }
 
+# large_queue: more room than the load fills, however long an upgrade takes
+large_queue() {
+	printf '\nqueue_limits { max_depth 1000000 }\n' >>$config
+	succeeds "a larger queue" systemctl restart hookaido
+}
+
 # load_begin: webhooks at 300 per second, each on a connection of its own, until
 # load_end, which holds that none was refused, cut, or answered other than 202,
 # and that all are in the queue, once
