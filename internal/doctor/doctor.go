@@ -245,7 +245,7 @@ func tidy(all []Finding) []Finding {
 		}
 		f.What, f.Where, f.Why = plain(f.What), plain(f.Where), plain(f.Why)
 		for i := range f.Mend {
-			f.Mend[i] = plain(f.Mend[i])
+			f.Mend[i] = printable(f.Mend[i])
 		}
 		kept = append(kept, f)
 	}

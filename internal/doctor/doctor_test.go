@@ -10,12 +10,14 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"unicode/utf8"
 
 	"hookaido/internal/admin"
 	"hookaido/internal/clock"
+	"hookaido/internal/config"
 )
 
 func TestNothingToFind(t *testing.T) {
@@ -221,6 +223,29 @@ func TestPortTaken(t *testing.T) {
 	if f := s.only(idPortTaken, idUnitDown).Findings[0]; f.Mend[0] != "systemctl disable --now thief.service || systemctl stop thief.service" {
 		t.Errorf("%+v", f)
 	}
+	// Only services of the system count: others may have any name.
+	for group, want := range map[string]string{
+		"0::/system.slice/system-x.slice/x@1.service/worker":                                     "x@1.service",
+		"4:memory:/\n1:name=systemd:/system.slice/thief.service":                                 "thief.service",
+		"0::/user.slice/user-1000.slice/user@1000.service/app.slice/ssh.service":                 "",
+		"0::/system.slice/docker-1.scope/system.slice/ssh.service":                               "",
+		"0::/machine.slice/x.service":                                                            "",
+		"0::/../system.slice/ssh.service":                                                        "",
+		"0::/system.slice/x.service/system.slice/ssh.service":                                    "x.service",
+		"0::/user.slice/user-1000.slice/user@1000.service/system.slice/ssh.service:/ssh.service": "",
+		"0::/system.slice": "",
+		"0::/":             "",
+		"":                 "",
+	} {
+		s.write("proc/"+pid+"/cgroup", group+"\n", 0o644)
+		mend := "kill " + pid
+		if want != "" {
+			mend = "systemctl disable --now " + want + " || systemctl stop " + want
+		}
+		if f := s.only(idPortTaken, idUnitDown).Findings[0]; f.Mend[0] != mend {
+			t.Errorf("%q: %s, want %s", group, f.Mend[0], mend)
+		}
+	}
 	// Our own process on it is no thief.
 	s.set("hookaido.service", "MainPID", pid)
 	s.only(idUnitDown)
@@ -286,6 +311,76 @@ func TestForeignTextIsPlain(t *testing.T) {
 	if strings.ContainsAny(f.What, "\x1b\n\u2028") || !utf8.ValidString(f.What) || len([]rune(f.What)) > maxText+1 {
 		t.Errorf("%q", f.What)
 	}
+}
+
+// A command is whole, however long it is: a part of it is another command.
+func TestCommandsAreWhole(t *testing.T) {
+	s := newSite(t)
+	dir := "units/hookaido.service.d/" + strings.Repeat("d/", 350)
+	s.write(dir+"x.conf", "[Service]\nUser=root\n", 0o644)
+	s.set("hookaido.service", "DropInPaths", s.path(dir+"x.conf"))
+	s.answers["systemd-analyze security"] = "Overall exposure level for hookaido.service: 2.0 OK\n"
+	mend := s.only(idExposure).Findings[0].Mend[0]
+	if want := "mv " + s.path(dir+"x.conf") + " " + s.path(dir+"x.conf.off"); len([]rune(mend)) < maxText || mend != want {
+		t.Errorf("%s\nwant %s", mend, want)
+	}
+	if got := tidy([]Finding{{Mend: []string{"a\x1b[2J\nb"}}})[0].Mend[0]; got != "a [2J b" {
+		t.Errorf("%q", got)
+	}
+}
+
+// What is kept aside takes the place of nothing.
+func TestAside(t *testing.T) {
+	s := newSite(t)
+	path := s.path("a b")
+	for _, name := range []string{"a b.off", "a b.off.2"} {
+		s.write(name, "", 0o600)
+	}
+	if got, want := aside(path, ".off"), "mv '"+path+"' '"+path+".off.3'"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	if got, want := aside(path, ".other"), "mv '"+path+"' '"+path+".other'"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}
+
+// A database that can't be read may be the queue: no command takes it away.
+func TestUnreadableDatabase(t *testing.T) {
+	s := newSite(t)
+	s.remove("state/hookaido.db")
+	s.must(os.Mkdir(s.path("state/hookaido.db"), 0o700))
+	r := s.only()
+	if len(r.Unseen) != 1 || r.Unseen[0].Check != "database" || !strings.Contains(r.Unseen[0].Reason, "regular") {
+		t.Errorf("unseen %+v", r.Unseen)
+	}
+}
+
+// A generator that hangs ends with the check.
+func TestGeneratorEndsInTime(t *testing.T) {
+	s := newSite(t)
+	s.write("generator", "#!/bin/sh\necho $$ >"+s.path("pid.new")+"\nmv "+s.path("pid.new")+" "+s.path("pid")+"\nexec sleep 300\n", 0o700)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var pid int
+	ended := make(chan error, 1)
+	p := &patient{Options: s.options, own: true, cfg: &config.Config{}, units: map[string]unit{}}
+	p.Commands = System{}
+	go func() {
+		_, err := checkGenerator(ctx, p)
+		ended <- err
+	}()
+	s.eventually(func() bool {
+		text, err := os.ReadFile(s.path("pid"))
+		if err == nil {
+			pid, err = strconv.Atoi(strings.TrimSpace(string(text)))
+		}
+		return err == nil
+	})
+	cancel()
+	if err := <-ended; err == nil {
+		t.Error("no error of a generator that was ended")
+	}
+	s.eventually(func() bool { return errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) })
 }
 
 func TestReportAsJSON(t *testing.T) {

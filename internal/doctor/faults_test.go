@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"hookaido/internal/admin"
+	"hookaido/internal/clock"
 )
 
 const day = 24 * time.Hour
@@ -34,6 +35,19 @@ func (s *site) set(unit string, pairs ...string) {
 func (s *site) remove(name string)                  { s.must(os.RemoveAll(s.path(name))) }
 func (s *site) chmod(name string, mode os.FileMode) { s.must(os.Chmod(s.path(name), mode)) }
 func (s *site) route(r admin.RouteStatus)           { r.Route = "/r"; s.status.Routes = []admin.RouteStatus{r} }
+
+// eventually waits for what processes do.
+func (s *site) eventually(ok func() bool) {
+	s.t.Helper()
+	c := clock.System{}
+	for begin := c.Monotonic(); !ok(); {
+		if c.Monotonic()-begin > time.Minute {
+			s.t.Fatal("it did not come to that in time")
+		}
+		pause := c.NewTimer(10 * time.Millisecond)
+		<-pause.C()
+	}
+}
 
 // touch sets the time of a file, from that of the Hookaidofile.
 func (s *site) touch(name string, after time.Duration) {

@@ -65,7 +65,8 @@ func (p *patient) undo(settings string) []string {
 			continue
 		}
 		if text, err := os.ReadFile(path); err == nil && pattern.Match(text) { //nolint:gosec // systemd names it
-			mend = append(mend, "rm "+quote(path))
+			// it may set more than this, and systemd reads *.conf only
+			mend = append(mend, aside(path, ".off"))
 		}
 	}
 	if mend == nil {

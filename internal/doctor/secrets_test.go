@@ -142,7 +142,7 @@ func TestLoosening(t *testing.T) {
 		s.write("units/hookaido.service.d/x.conf", text, 0o644)
 		s.set("hookaido.service", "DropInPaths", s.path("units/hookaido.service.d/x.conf"))
 		s.answers["systemd-analyze security"] = "Overall exposure level for hookaido.service: 2.0 OK\n"
-		got := slices.Contains(s.only(idExposure).Findings[0].Mend, "rm "+s.path("units/hookaido.service.d/x.conf"))
+		got := slices.Contains(s.only(idExposure).Findings[0].Mend, "mv "+s.path("units/hookaido.service.d/x.conf")+" "+s.path("units/hookaido.service.d/x.conf.off"))
 		if got != want {
 			t.Errorf("%q: %v, want %v", text, got, want)
 		}

@@ -225,16 +225,25 @@ func (p *patient) taken(unit string, want []string) []Finding {
 	return found
 }
 
-// unitOf names the service that a process belongs to; empty if it has none.
+// unitOf names the service of the system that a process belongs to; empty if it
+// has none. The services of users and of containers may have the name of any of
+// the system's, so that only the first element below the system's slices counts.
 func (p *patient) unitOf(pid int) string {
 	text, err := os.ReadFile(filepath.Join(p.Paths.Proc, strconv.Itoa(pid), "cgroup"))
 	if err != nil {
 		return ""
 	}
 	for line := range strings.Lines(string(text)) {
-		name := filepath.Base(strings.TrimSpace(line))
-		if strings.HasSuffix(name, ".service") {
-			return name
+		// as in "0::/system.slice/system-x.slice/x@1.service/worker"
+		_, group, _ := strings.Cut(strings.TrimSuffix(line, "\n"), ":/")
+		rest, ours := strings.CutPrefix(group, "system.slice/")
+		for name := range strings.SplitSeq(rest, "/") {
+			if ours && strings.HasSuffix(name, ".service") {
+				return name
+			}
+			if !strings.HasSuffix(name, ".slice") {
+				break
+			}
 		}
 	}
 	return ""
@@ -245,8 +254,9 @@ func checkGenerator(ctx context.Context, p *patient) ([]Finding, error) {
 	if p.units == nil || p.cfg == nil || !p.own {
 		return nil, nil // a Hookaidofile that is wrong is said as such
 	}
-	// It tells on standard error, and exits with 0 whatever it has to say.
-	out, err := p.Commands.Output(ctx, "sh", "-c", `"$1" --report 2>&1`, "sh", p.Paths.Generator)
+	// It tells on standard error, and exits with 0 whatever it has to say. The
+	// shell gives way to it, so that the end of ctx is its end too.
+	out, err := p.Commands.Output(ctx, "sh", "-c", `exec "$1" --report 2>&1`, "sh", p.Paths.Generator)
 	if err != nil {
 		return nil, errors.Join(unseen("hookaido-generator can't be asked"), err)
 	}

