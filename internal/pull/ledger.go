@@ -159,7 +159,8 @@ func (l *ledger) remember(id string, k kind, now time.Duration) {
 	l.settled[(l.head+l.count)%memorySize] = id
 	l.count++
 	if e := l.entries[id]; k == acked && e.kind == leased && e.route != nil {
-		e.route.endToEnd.Observe((now - e.received).Seconds())
+		// negative if the clock of the messages was set back
+		e.route.endToEnd.Observe(max(0, now-e.received).Seconds())
 	}
 	l.entries[id] = entry{kind: k, until: now + memoryAge}
 }

@@ -46,6 +46,17 @@ func TestEndToEndTime(t *testing.T) {
 	}
 }
 
+func TestEndToEndTimeOfAClockSetBack(t *testing.T) {
+	f := newFixture(t, nil)
+	ids := f.lease(f.a, 1)
+	later := queue.Leased{LeaseID: ids[0], ReceivedAt: f.clock.Now().Add(time.Hour)}
+	f.ledger.lease([]queue.Leased{later}, grant{route: f.ledger.entries[ids[0]].route, now: f.clock.Monotonic(), ttl: time.Minute, wall: f.clock.Now()})
+	f.settle(f.a, queue.Ack, ids...)
+	if n, sum := f.timed("hookaido_pull_end_to_end_seconds", "/hooks/a"); n != 1 || sum != 0 {
+		t.Errorf("%d messages took %v s, want 1 and 0 s", n, sum)
+	}
+}
+
 func TestDequeueTime(t *testing.T) {
 	now := 10 * time.Second
 	at := func(due time.Duration) queue.Leased { return queue.Leased{Due: start.Add(due)} }
