@@ -140,7 +140,7 @@ func TestHangingTargets(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			target := newTarget(t, newDeliverer(t, options()), config.Target{URL: c.url, Timeout: time.Second})
+			target := newTarget(t, newDeliverer(t, options()), config.Target{URL: c.url, Timeout: 10 * time.Second})
 			r := target.Attempt(t.Context(), m)
 			wantResult(t, r, Retry, 0, ReasonTimeout)
 			if text := fmt.Sprint(r.Cause); !strings.Contains(text, c.text) {
