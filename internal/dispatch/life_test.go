@@ -2,7 +2,10 @@ package dispatch
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -265,6 +268,97 @@ func TestLabels(t *testing.T) {
 			t.Errorf("status %+v", status)
 		}
 	})
+}
+
+// TestRenamedSeries leaves no series behind when the label of a lane changes,
+// and takes what runs along; the numbers follow the configuration.
+func TestRenamedSeries(t *testing.T) {
+	const a, b, c = "https://x/?a", "https://x/?b", "https://x/?c"
+	bubble(t, func(r *rig) {
+		s := &server{takes: 5 * time.Second}
+		want := func(when string, want map[string]float64) {
+			r.Helper()
+			for _, family := range []string{"hookaido_delivery_running", "hookaido_delivery_breaker_state", "hookaido_delivery_attempt_seconds"} {
+				got := r.byTarget(family)
+				if !slices.Equal(slices.Sorted(maps.Keys(got)), slices.Sorted(maps.Keys(want))) {
+					r.Errorf("%s: %s has %v, want the targets of %v", when, family, got, want)
+				}
+				if family == "hookaido_delivery_running" && !maps.Equal(got, want) {
+					r.Errorf("%s: %v run, want %v", when, got, want)
+				}
+			}
+		}
+		r.swap(4, s.target(a), s.target(b))
+		r.put(1, a, b)
+		pass(time.Second)
+		want("at first", map[string]float64{"https://x/": 1, "https://x/#2": 1})
+		r.swap(4, s.target(b))
+		want("while the first ends", map[string]float64{"https://x/": 2})
+		pass(time.Minute)
+		want("after its end", map[string]float64{"https://x/": 0})
+		r.swap(4, s.target(c), s.target(b))
+		r.put(1, c)
+		pass(time.Second)
+		want("with one before", map[string]float64{"https://x/": 1, "https://x/#2": 0})
+		if status := r.d.Status(); status[0].Name != c || status[0].Target != "https://x/" || status[1].Target != "https://x/#2" {
+			r.Errorf("status %+v", status)
+		}
+		r.swap(4, s.target(b), s.target(c))
+		want("in another order", map[string]float64{"https://x/": 0, "https://x/#2": 1})
+		r.wantCounts(0, 1, 0)
+		r.d.Swap(nil)
+		pass(time.Minute)
+		want("without targets", map[string]float64{})
+	})
+}
+
+// TestRetiredLaneShowsNoBreaker has the label of a lane that ended with its
+// breaker open go to another lane.
+func TestRetiredLaneShowsNoBreaker(t *testing.T) {
+	const a, b = "https://x/?a", "https://x/?b"
+	bubble(t, func(r *rig) {
+		bad, good := &server{}, &server{}
+		bad.set(0, func(_ *queue.Leased, call int) deliver.Result {
+			if call == breakAfter-1 {
+				bad.set(5*time.Second, bad.behave) // the one that opens the breaker runs on
+			}
+			return deliver.Result{Class: deliver.Retry, Reason: deliver.ReasonTimeout, Cause: errors.New("because")}
+		})
+		r.swap(1, bad.target(a), good.target(b))
+		r.put(20, a)
+		pass(time.Second)
+		if got := len(bad.seen()); got != breakAfter {
+			r.Fatalf("%d attempts before the reload, want %d", got, breakAfter)
+		}
+		r.swap(1, good.target(b))
+		pass(10 * time.Second)
+		if n := r.logs.FilterMessage("delivery_breaker_open").Len(); n != 1 {
+			r.Fatalf("the breaker opened %d times, want once", n)
+		}
+		if got := r.byTarget("hookaido_delivery_breaker_state"); !maps.Equal(got, map[string]float64{"https://x/": 0}) {
+			r.Errorf("breakers %v", got)
+		}
+	})
+}
+
+// byTarget are the values of a family by the label target.
+func (r *rig) byTarget(family string) map[string]float64 {
+	r.Helper()
+	families, err := r.registry.Gather()
+	if err != nil {
+		r.Fatal(err)
+	}
+	out := map[string]float64{}
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			for _, l := range m.GetLabel() {
+				if f.GetName() == family && l.GetName() == "target" {
+					out[l.GetValue()] = m.GetGauge().GetValue()
+				}
+			}
+		}
+	}
+	return out
 }
 
 func TestContextOfNewMayEnd(t *testing.T) {

@@ -90,18 +90,40 @@ func (r *route) tidy() {
 }
 
 // setLabels names lanes for logs and metrics, in which the query of a URL, or
-// its password, must not be. The caller holds r.mu.
+// its password, must not be. Those that the configuration has are numbered in
+// its order; a retired one keeps its label to its end. The caller holds r.mu.
 func (r *route) setLabels() {
 	seen := map[string]int{}
+	var left []string
 	for _, l := range r.lanes {
+		if l.retired {
+			continue
+		}
 		label := Label(l.name)
 		if seen[label]++; seen[label] > 1 {
 			label = fmt.Sprintf("%s#%d", label, seen[label])
 		}
 		if l.label != label {
-			l.label, l.gauge = label, r.d.metrics.lane(r.path, label)
-			l.showBreaker()
+			left = append(left, l.label)
+			l.relabel(label)
 		}
+		l.showBreaker()
+	}
+	for _, label := range left {
+		if !slices.ContainsFunc(r.lanes, func(l *lane) bool { return l.label == label }) {
+			r.d.metrics.forget(r.path, label)
+		}
+	}
+}
+
+// relabel moves what runs to the gauge of another label. The caller holds the
+// route's mutex.
+func (l *lane) relabel(label string) {
+	old := l.gauge
+	l.label, l.gauge = label, l.route.d.metrics.lane(l.route.path, label)
+	if old != nil {
+		old.running.Sub(float64(l.running))
+		l.gauge.running.Add(float64(l.running))
 	}
 }
 
@@ -174,7 +196,7 @@ func (r *route) finished(l *lane, b *begun, result *deliver.Result) {
 	defer r.mu.Unlock()
 	l.running--
 	l.unsettled++
-	b.gauge.running.Dec()
+	l.gauge.running.Dec()
 	if result.Reason != deliver.ReasonStopped {
 		l.pace.note(result.Latency)
 	}
@@ -209,7 +231,12 @@ func (l *lane) breakerChanged() {
 	}
 }
 
-func (l *lane) showBreaker() { l.gauge.breaker.Set(float64(l.breaker.state)) }
+// showBreaker is silent for a retired lane, whose label another may have by now.
+func (l *lane) showBreaker() {
+	if !l.retired {
+		l.gauge.breaker.Set(float64(l.breaker.state))
+	}
+}
 
 // settled notes that the queue has taken a result, or that it was given up.
 func (r *route) settled(l *lane, permit bool) {
