@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -75,14 +76,33 @@ func newDaemon(t testing.TB, routes string) *daemon {
 
 func tail(s string, n int) string { return s[max(0, len(s)-n):] }
 
+// Where freeAddress looks: below the ports that the kernel gives to listeners
+// and to connections that ask for any.
+const firstPort, lastPort = 10_000, 32_000
+
+// freeAddress finds a port that is the caller's until its test ends: no other
+// call gives it out, and no listener on port 0 gets it while a daemon starts.
 func freeAddress(t testing.TB) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 1000 {
+		port := firstPort + rand.IntN(lastPort-firstPort)
+		mark, err := net.Listen("unix", fmt.Sprintf("@hookaido-e2e-port-%d", port)) // for the tests of all processes
+		if err != nil {
+			continue
+		}
+		address := fmt.Sprintf("127.0.0.1:%d", port)
+		// on all addresses, as daemons of tests may want it there
+		l, err := net.Listen("tcp", fmt.Sprintf(":%d", port))
+		if err != nil {
+			_ = mark.Close() // the port is someone else's
+			continue
+		}
+		_ = l.Close() // only its number was wanted
+		t.Cleanup(func() { _ = mark.Close() })
+		return address
 	}
-	defer l.Close() //nolint:errcheck // only its number was wanted
-	return l.Addr().String()
+	t.Fatal("no free port")
+	return ""
 }
 
 func (d *daemon) path(name string) string { return filepath.Join(d.dir, name) }

@@ -109,8 +109,8 @@ func TestForeignHandover(t *testing.T) {
 		"none":                       {"LISTEN_PID=self", "LISTEN_FDS=0"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			f, foreign := listenFile(t, "tcp", "127.0.0.1:0") // first, or it could get a port of the daemon
 			d := newDaemon(t, "observability { runtime_log debug }\n"+openIn)
-			f, foreign := listenFile(t, "tcp", "127.0.0.1:0")
 			d.passing(env, f)
 			d.untilReady()
 			d.accept("/in", "x")
