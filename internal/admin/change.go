@@ -196,7 +196,8 @@ func (m *Messages) changeByFilter(ctx context.Context, c *FilterChange, r *queue
 	if err != nil {
 		return body, queue.ChangeResult{}, err
 	}
-	d.add(zap.String("route", body.Route), zap.String("target", shown([]string{body.Target})[0]), zap.String("state", body.State),
+	d.add(zap.String("route", clip(body.Route, maxID)), zap.String("target", clip(shown([]string{body.Target})[0], maxID)),
+		zap.String("state", clip(body.State, maxID)),
 		zap.Bool("preview_only", body.Preview))
 	if c.Scope != nil {
 		d.add(zap.String("application", c.Scope.Application), zap.String("endpoint_name", c.Scope.EndpointName))

@@ -167,9 +167,18 @@ func TestLongValuesDoNotFillTheLog(t *testing.T) {
 	if _, err := d.ChangeByIDs(t.Context(), DeleteDead, Audit{Reason: long, Actor: long, RequestID: long}, ids); err == nil {
 		t.Fatal("a long reason was taken")
 	}
-	for name, value := range d.logs.All()[0].ContextMap() {
-		if text, ok := value.(string); ok && len(text) > maxReason+3 {
-			t.Errorf("the log has %d bytes of %s", len(text), name)
+	routes := NewRoutes(RoutesOptions{
+		Queue: d.queue, Clock: clock.NewManual(start), Config: func() *config.Config { return &config.Config{} }, Logger: d.log,
+	})
+	body := func() (PauseBody, error) { return PauseBody{Route: "/" + long, Target: long}, nil }
+	if _, err := routes.SetPaused(t.Context(), PauseRequest{Operation: PauseRoute, Audit: Audit{Reason: "r"}, Decode: body}); err == nil {
+		t.Fatal("a route of that length was paused")
+	}
+	for _, line := range d.logs.All() {
+		for name, value := range line.ContextMap() {
+			if text, ok := value.(string); ok && len(text) > maxReason+3 {
+				t.Errorf("%s: the log has %d bytes of %s", line.Message, len(text), name)
+			}
 		}
 	}
 }

@@ -76,7 +76,8 @@ func (m *Messages) move(ctx context.Context, r *MoveRequest, d *deed) (Moved, er
 	if refusal != nil {
 		return Moved{}, refusal
 	}
-	d.add(zap.String("route", body.Route), zap.String("target", shown([]string{body.Target})[0]), zap.String("state", body.State),
+	d.add(zap.String("route", clip(body.Route, maxID)), zap.String("target", clip(shown([]string{body.Target})[0], maxID)),
+		zap.String("state", clip(body.State, maxID)),
 		zap.String("to_route", change.Route), zap.String("to_target", shown([]string{change.Target})[0]),
 		zap.Int("limit", max(change.Filter.Limit, len(change.IDs))), zap.Bool("preview_only", body.Preview))
 	from := routeOf(cfg, body.Route)

@@ -101,7 +101,7 @@ func (s *Routes) setPaused(ctx context.Context, r *PauseRequest, d *deed) (Pause
 		return PauseResult{}, refusal
 	}
 	route, target := selector.Route, selector.Target
-	d.add(zap.String("route", route), zap.String("target", shown([]string{target})[0]))
+	d.add(zap.String("route", clip(route, maxID)), zap.String("target", clip(shown([]string{target})[0], maxID)))
 	before, err := s.queue.Paused(ctx)
 	if err != nil {
 		return PauseResult{}, err

@@ -42,10 +42,10 @@ type flowSample struct {
 	flows map[string]Flow
 }
 
-// NewRates makes a Rates that has taken its first sample. read returns the
-// counts by route.
+// NewRates makes a Rates whose first sample is that nothing was counted yet. read
+// returns the counts by route.
 func NewRates(c clock.Clock, read func() map[string]Flow) *Rates {
-	return &Rates{clock: c, read: read, samples: []flowSample{{c.Monotonic(), read()}}}
+	return &Rates{clock: c, read: read, samples: []flowSample{{at: c.Monotonic()}}}
 }
 
 // Run takes samples until ctx ends.

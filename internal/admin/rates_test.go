@@ -50,7 +50,6 @@ func TestRatesRunUntilTheEnd(t *testing.T) {
 		taken <- struct{}{}
 		return nil
 	})
-	<-taken
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() {

@@ -17,12 +17,11 @@ type reading struct {
 type readings map[string][]reading
 
 // read takes the metrics that are whole numbers, and of histograms the number
-// of what was observed. What can't be had now is
-// missing.
+// of what was observed. What can't be had now is missing.
 func (a *App) read() readings {
 	families, err := a.registry.Gather()
 	if err != nil {
-		a.logger.Debug("metrics_incomplete", zap.Error(err))
+		a.logger.Warn("metrics_incomplete", zap.Error(err))
 	}
 	all := readings{}
 	for _, f := range families {
@@ -98,28 +97,27 @@ func (rs readings) publish() admin.PublishCounters {
 func (rs readings) pull() admin.PullCounters {
 	const name = "hookaido_pull_"
 	c := admin.PullCounters{ByRoute: map[string]admin.PullRoute{}}
-	for _, part := range []string{"dequeue_total", "acked_total", "nacked_total", "ack_conflict_total", "nack_conflict_total", "lease_active"} {
-		for path, n := range rs.by(name+part, "route") {
-			if n > 0 { // the metrics have routes before their first use too
-				c.ByRoute[path] = rs.of(path).pullRoute()
+	routes, used := map[string]readings{}, map[string]bool{}
+	for _, part := range []string{
+		"dequeue_total", "acked_total", "nacked_total", "ack_conflict_total", "nack_conflict_total", "lease_active", "lease_expired_total",
+	} {
+		for _, r := range rs[name+part] {
+			path := r.labels["route"]
+			if routes[path] == nil {
+				routes[path] = readings{}
 			}
+			routes[path][name+part] = append(routes[path][name+part], r)
+			// the metrics have routes before their first use too
+			used[path] = used[path] || r.value > 0
+		}
+	}
+	for path := range used {
+		if used[path] {
+			c.ByRoute[path] = routes[path].pullRoute()
 		}
 	}
 	c.Total = rs.pullRoute()
 	return c
-}
-
-// of keeps the series of one route.
-func (rs readings) of(path string) readings {
-	some := readings{}
-	for name, list := range rs {
-		for _, r := range list {
-			if r.labels["route"] == path {
-				some[name] = append(some[name], r)
-			}
-		}
-	}
-	return some
 }
 
 func (rs readings) pullRoute() admin.PullRoute {

@@ -352,3 +352,14 @@ func TestInheritedMetricsSocket(t *testing.T) {
 		})
 	}
 }
+
+// TestFiguresAreWholeFromTheStart holds that nothing asks for figures before
+// they can be had.
+func TestFiguresAreWholeFromTheStart(t *testing.T) {
+	d := newDaemon(t, openIn)
+	d.start()
+	d.stop()
+	if strings.Contains(d.log.String(), "metrics_incomplete") {
+		t.Error("the first look at the metrics failed")
+	}
+}
