@@ -11,6 +11,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"golang.org/x/sys/unix"
+
 	"hookaido/internal/queue"
 	"hookaido/internal/queue/sqlite"
 )
@@ -24,6 +26,9 @@ type Options struct {
 	Database, To string
 	// Overwrite replaces a file at To.
 	Overwrite bool
+	// AllowNetworkFS lets Restore put the database on a network file system,
+	// where it may be damaged.
+	AllowNetworkFS bool
 	// Progress is told the pages that are done and those that there are; it may
 	// be nil.
 	Progress func(done, total int)
@@ -108,9 +113,9 @@ func fill(ctx context.Context, o Options, file *os.File) (Copy, error) {
 
 // name gives the finished copy its name.
 func name(made string, o Options) error {
-	place := os.Link // which replaces nothing
-	if o.Overwrite {
-		place = os.Rename
+	place := os.Rename
+	if !o.Overwrite {
+		place = sparing(renameSparing, os.Link, renameUnseen)
 	}
 	if err := place(made, o.To); errors.Is(err, fs.ErrExist) {
 		return &PlaceError{o.To, exists}
@@ -125,6 +130,35 @@ func name(made string, o Options) error {
 		return fmt.Errorf("sync the folder of the copy: %w", err)
 	}
 	return nil
+}
+
+// sparing renames in the first of several ways that the file system knows. None
+// of them may replace a file.
+func sparing(ways ...func(from, to string) error) func(from, to string) error {
+	return func(from, to string) (err error) {
+		for _, way := range ways {
+			if err = way(from, to); err == nil || errors.Is(err, fs.ErrExist) {
+				return err
+			}
+		}
+		return err
+	}
+}
+
+// renameSparing renames unless there is a file, in one step.
+func renameSparing(from, to string) error {
+	return unix.Renameat2(unix.AT_FDCWD, from, unix.AT_FDCWD, to, unix.RENAME_NOREPLACE)
+}
+
+// renameUnseen renames if no file is seen, where the file system has nothing
+// better.
+func renameUnseen(from, to string) error {
+	if _, err := os.Lstat(to); err == nil {
+		return fs.ErrExist
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return os.Rename(from, to)
 }
 
 // Check looks through a copy without changing anything, thoroughly or in the
@@ -154,9 +188,14 @@ func Restore(ctx context.Context, copied string, o Options) (Copy, string, error
 	if err != nil {
 		return Copy{}, "", err
 	}
-	kept, err := sqlite.Restore(ctx, copied, o.Database, o.Progress)
+	kept, err := sqlite.Restore(ctx, copied, o.place(), o.Progress)
 	if err != nil {
 		return Copy{}, kept, fmt.Errorf("restore %s: %w", o.Database, err)
 	}
 	return good, kept, nil
+}
+
+// place is where Restore puts a database.
+func (o *Options) place() sqlite.Options {
+	return sqlite.Options{Path: o.Database, AllowNetworkFS: o.AllowNetworkFS}
 }

@@ -3,9 +3,11 @@ package backup
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -147,5 +149,50 @@ func TestNameReplacesNothingUnasked(t *testing.T) {
 	}
 	if text, err := os.ReadFile(to); err != nil || string(text) != "new" {
 		t.Errorf("%q, %v", text, err)
+	}
+}
+
+func failing(string, string) error { return syscall.EPERM }
+
+// File systems without hard links, or without a rename that spares, get a copy
+// all the same, and lose no file by it.
+func TestSparing(t *testing.T) {
+	for name, place := range map[string]func(from, to string) error{
+		"rename":       sparing(renameSparing, failing, failing),
+		"no rename":    sparing(failing, os.Link, failing),
+		"no hard link": sparing(failing, failing, renameUnseen),
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			from, to, taken := filepath.Join(dir, "from"), filepath.Join(dir, "to"), filepath.Join(dir, "taken")
+			for path, text := range map[string]string{from: "new", taken: "old"} {
+				if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := place(from, taken); !errors.Is(err, fs.ErrExist) {
+				t.Errorf("over a file: %v", err)
+			}
+			if err := place(from, to); err != nil {
+				t.Error(err)
+			}
+			for path, want := range map[string]string{to: "new", taken: "old"} {
+				if text, err := os.ReadFile(path); err != nil || string(text) != want {
+					t.Errorf("%s: %q, %v", path, text, err)
+				}
+			}
+		})
+	}
+	if err := sparing(failing, failing)("a", "b"); !errors.Is(err, syscall.EPERM) {
+		t.Errorf("when nothing works: %v", err)
+	}
+}
+
+func TestRestoreMayGoToANetworkFS(t *testing.T) {
+	for _, allow := range []bool{false, true} {
+		o := Options{Database: "q.db", AllowNetworkFS: allow}
+		if got := o.place(); got.Path != "q.db" || got.AllowNetworkFS != allow {
+			t.Errorf("%+v", got)
+		}
 	}
 }

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -114,7 +117,8 @@ func (p *program) restoreCommand() *cobra.Command {
 		Long: "With --check, restore looks through a copy and says what it holds: nothing is\n" +
 			"touched. Without, it checks the copy and puts it in the place of the database. The\n" +
 			"daemon must be stopped for that. What was there is kept beside it, with .replaced\n" +
-			"after its name; remove it when you are content.\n\n" +
+			"after its name; remove it when you are content. While it is there, nothing more is\n" +
+			"restored: what an earlier restore kept is never overwritten.\n\n" +
 			"Messages that were leased when the copy was made are due again. What was delivered\n" +
 			"after the copy was made is delivered once more.\n\n" +
 			"Exit codes: 74 the copy is damaged, the database is in use, or the disk is at fault.",
@@ -135,6 +139,7 @@ func (p *program) restoreCommand() *cobra.Command {
 	f := cmd.Flags()
 	f.BoolVar(&flags.check, "check", false, "look only")
 	f.BoolVar(&flags.yes, "yes", false, "don't ask")
+	f.Bool("allow-network-fs", false, "restore although the database is on a network file system, which may damage it")
 	f.BoolVar(&flags.json, "json", false, "print JSON for programs")
 	return cmd
 }
@@ -150,8 +155,12 @@ func (p *program) checkCopy(cmd *cobra.Command, file string, asJSON bool) error 
 }
 
 func (p *program) restore(cmd *cobra.Command, file string, flags backupFlags) error {
-	database := p.installedDatabase()
-	if err := p.confirm(cmd.Context(), "This puts "+file+" in the place of "+database+".", flags.yes); err != nil {
+	networkFS, err := p.runSwitch(cmd, "allow-network-fs")
+	if err != nil {
+		return err
+	}
+	database, question := restoreQuestion(file, p.installedDatabase())
+	if err := p.confirm(cmd.Context(), question, flags.yes); err != nil {
 		if errors.Is(err, errNotAsked) {
 			return errors.New("nothing was changed: give --yes to do it, or --check to look only")
 		}
@@ -160,7 +169,9 @@ func (p *program) restore(cmd *cobra.Command, file string, flags backupFlags) er
 	clk := clock.System{}
 	began := clk.Monotonic()
 	progress := p.progress()
-	good, kept, err := backup.Restore(cmd.Context(), file, backup.Options{Database: database, Progress: progress.pages("restored")})
+	good, kept, err := backup.Restore(cmd.Context(), file, backup.Options{
+		Database: database, AllowNetworkFS: networkFS, Progress: progress.pages("restored"),
+	})
 	progress.done()
 	if err != nil {
 		return p.damaged(err)
@@ -172,4 +183,17 @@ func (p *program) restore(cmd *cobra.Command, file string, flags backupFlags) er
 	}
 	_, err = fmt.Fprintf(p.Stdout, "what was there is kept in %s\n", kept)
 	return err
+}
+
+// restoreQuestion asks for leave to replace a database. It returns too where that
+// is in truth: who may write to the folder of the service can put a link there
+// that leads anywhere.
+func restoreQuestion(file, database string) (place, question string) {
+	place, shown := database, database
+	if info, err := os.Lstat(database); err == nil && info.Mode()&fs.ModeSymlink != 0 {
+		if target, err := filepath.EvalSymlinks(database); err == nil {
+			place, shown = target, target+", where the link "+database+" leads"
+		}
+	}
+	return place, "This puts " + file + " in the place of " + shown + "."
 }

@@ -23,23 +23,43 @@ const copyPages = 1024
 //
 // progress is told the pages that are done and those that there are; it may be
 // nil.
-func Copy(ctx context.Context, from, to string, progress func(done, total int)) (err error) {
-	mode := access(readOnly)
-	if still, err := unlogged(from); err != nil {
-		return err
-	} else if still {
-		mode = frozen
-	}
-	source, err := connect(ctx, from, mode)
+func Copy(ctx context.Context, from, to string, progress func(done, total int)) error {
+	work := copying{from, to, progress}
+	still, err := unlogged(from)
 	if err != nil {
-		return explain(from, err)
+		return err
+	}
+	if still {
+		err := work.run(ctx, frozen)
+		still, lookErr := unlogged(from)
+		if still || lookErr != nil || ctx.Err() != nil {
+			return errors.Join(err, lookErr)
+		}
+		// a daemon started meanwhile, so that this copy may be of two moments
+		if err := os.Truncate(to, 0); err != nil {
+			return fmt.Errorf("begin the copy anew: %w", err)
+		}
+	}
+	return work.run(ctx, readOnly)
+}
+
+// copying is what there is to copy where.
+type copying struct {
+	from, to string
+	progress func(done, total int) // may be nil
+}
+
+func (k copying) run(ctx context.Context, mode access) (err error) {
+	source, err := connect(ctx, k.from, mode)
+	if err != nil {
+		return explain(k.from, err)
 	}
 	defer func() { err = errors.Join(err, source.close()) }()
 	// a transaction keeps the copy from beginning anew with every commit
 	if err := source.exec("BEGIN; SELECT count(*) FROM sqlite_schema"); err != nil {
-		return explain(from, err)
+		return explain(k.from, err)
 	}
-	target, err := connect(ctx, to, readWrite)
+	target, err := connect(ctx, k.to, readWrite)
 	if err != nil {
 		return fmt.Errorf("open the copy: %w", err)
 	}
@@ -48,7 +68,7 @@ func Copy(ctx context.Context, from, to string, progress func(done, total int)) 
 	if err := target.exec("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF"); err != nil {
 		return fmt.Errorf("open the copy: %w", err)
 	}
-	if err := copyAll(ctx, source, target, progress); err != nil {
+	if err := copyAll(ctx, source, target, k.progress); err != nil {
 		return err
 	}
 	return single(target)

@@ -141,7 +141,7 @@ func TestRestore(t *testing.T) {
 	lost := enqueue(t, s, message("/a", "three"))
 
 	path := made(t) // of another life, with two messages
-	kept, err := Restore(t.Context(), from, path, nil)
+	kept, err := Restore(t.Context(), from, Options{Path: path}, nil)
 	if err != nil || kept != path+".replaced" {
 		t.Fatalf("Restore = %q, %v", kept, err)
 	}
@@ -165,7 +165,7 @@ func TestRestore(t *testing.T) {
 
 func TestRestoreWhereNothingWas(t *testing.T) {
 	path := dbPath(t)
-	kept, err := Restore(t.Context(), copied(t, made(t)), path, nil)
+	kept, err := Restore(t.Context(), copied(t, made(t)), Options{Path: path}, nil)
 	if err != nil || kept != "" {
 		t.Fatalf("Restore = %q, %v", kept, err)
 	}
@@ -181,7 +181,7 @@ func TestRestoreWhereNothingWas(t *testing.T) {
 
 func TestRestoreRefusesADatabaseInUse(t *testing.T) {
 	s := open(t, Options{})
-	_, err := Restore(t.Context(), copied(t, made(t)), s.path, nil)
+	_, err := Restore(t.Context(), copied(t, made(t)), Options{Path: s.path}, nil)
 	var refusal *OpenError
 	if !errors.As(err, &refusal) || refusal.Kind != OpenLocked {
 		t.Errorf("Restore = %v", err)
@@ -198,7 +198,7 @@ func TestRestoreGivesOutNewIDs(t *testing.T) {
 	s := open(t, Options{Path: path})
 	lost := enqueue(t, s, message("/a", "three"))
 	other := dbPath(t)
-	_, err := Restore(t.Context(), from, other, nil)
+	_, err := Restore(t.Context(), from, Options{Path: other}, nil)
 	must(t, err)
 	if fresh := enqueue(t, open(t, Options{Path: other}), message("/a", "four")); fresh[0] == lost[0] {
 		t.Errorf("the id %s was given out already", fresh[0])

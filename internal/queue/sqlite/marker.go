@@ -21,6 +21,8 @@ type marker struct {
 	clean bool
 	// known says that there was a marker.
 	known bool
+	// finish is called with the file before it gets its name, unless it is nil.
+	finish func(*os.File) error
 }
 
 // readMarker reads the marker of the database at path. A missing or unreadable
@@ -55,21 +57,29 @@ func (m *marker) write(clean bool) error {
 	}
 	text := fmt.Sprintf("# A queue database is here. If it is lost for good, remove this file to start empty.\n"+
 		"identity=%s\nstopped=%s\n", m.identity, stopped)
-	if err := writeDurably(m.path, []byte(text)); err != nil {
+	if err := writeDurably(m.path, []byte(text), m.finish); err != nil {
 		return fmt.Errorf("write %s: %w", m.path, err)
 	}
 	return nil
 }
 
-// writeDurably replaces a file by way of a new one.
-func writeDurably(name string, content []byte) error {
-	f, err := os.OpenFile(name+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, filePerm)
+// writeDurably replaces a file by way of a new one, which finish sees unless it
+// is nil.
+func writeDurably(name string, content []byte, finish func(*os.File) error) error {
+	// what is left of an earlier time may be a link to something else
+	if err := removeIfThere(name + ".new"); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(name+".new", os.O_WRONLY|os.O_CREATE|os.O_EXCL, filePerm)
 	if err != nil {
 		return err
 	}
 	_, err = f.Write(content)
 	if err == nil {
 		err = f.Chmod(filePerm)
+	}
+	if err == nil && finish != nil {
+		err = finish(f)
 	}
 	if err == nil {
 		err = f.Sync()

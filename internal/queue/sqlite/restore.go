@@ -10,57 +10,57 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
-
-	"go.uber.org/zap"
 )
 
 // replaced is what the name of a database ends with that a copy took the place
 // of.
 const replaced = ".replaced"
 
-// Restore puts a copy in the place of the database at path, which no process
+// Restore puts a copy in the place of the database at o.Path, which no process
 // may have open. What was there stays beside it, under the name that is
 // returned; it is empty if nothing was. The copy itself is left as it is. A
 // refusal is an [*OpenError].
 //
 // Leases in the copy have ended, because those who held them have long gone on.
 // New messages get ids that the lost database can't have given out.
-func Restore(ctx context.Context, from, path string, progress func(done, total int)) (kept string, err error) {
-	path = behindLink(path)
-	if err := preparePlace(Options{Path: path, Logger: zap.NewNop()}); err != nil {
+func Restore(ctx context.Context, from string, o Options, progress func(done, total int)) (kept string, err error) {
+	o = o.withDefaults()
+	o.Path = behindLink(o.Path)
+	if err := preparePlace(o); err != nil {
 		return "", err
 	}
-	lock, err := takeLock(path)
+	lock, err := takeLock(o.Path)
 	if err != nil {
 		return "", err
 	}
 	defer func() { err = errors.Join(err, lock.Close()) }()
-	fresh := path + ".new"
-	defer func() {
-		if removeErr := os.Remove(fresh); removeErr != nil && !errors.Is(removeErr, fs.ErrNotExist) {
-			err = errors.Join(err, removeErr)
-		}
-	}()
+	if kept, err = keptBefore(o.Path); err != nil {
+		return "", err
+	}
+	// nobody can have put a link where this will be
+	fresh := o.Path + ".new-" + rand.Text()
+	defer func() { err = errors.Join(err, removeIfThere(fresh)) }()
 	m, err := makeSuccessor(ctx, from, fresh, progress)
 	if err != nil {
 		return "", err
 	}
-	m.path = path + ".state"
-	if kept, err = setAside(path); err != nil {
+	m.path, m.finish = o.Path+".state", handOver
+	aside, err := setAside(o.Path)
+	if aside != "" {
+		kept = aside
+	}
+	if err != nil {
 		return kept, err
 	}
-	if err := os.Rename(fresh, path); err != nil {
+	if err := os.Rename(fresh, o.Path); err != nil {
 		return kept, err
 	}
-	if err := m.write(true); err != nil {
-		return kept, err
-	}
-	return kept, handOver(path)
+	return kept, errors.Join(m.write(true), handOver(lock))
 }
 
-// makeSuccessor makes a database of a copy, at fresh.
+// makeSuccessor makes a database of a copy, at fresh, where nothing may be.
 func makeSuccessor(ctx context.Context, from, fresh string, progress func(done, total int)) (m marker, err error) {
-	file, err := os.OpenFile(fresh, os.O_RDWR|os.O_CREATE|os.O_TRUNC, filePerm)
+	file, err := os.OpenFile(fresh, os.O_RDWR|os.O_CREATE|os.O_EXCL, filePerm)
 	if err != nil {
 		return m, err
 	}
@@ -84,7 +84,7 @@ func makeSuccessor(ctx context.Context, from, fresh string, progress func(done, 
 	if err = errors.Join(err, c.close()); err != nil {
 		return m, fmt.Errorf("make a database of the copy: %w", err)
 	}
-	return m, file.Sync()
+	return m, errors.Join(handOver(file), file.Sync())
 }
 
 // seqStep is the least by which the numbers of messages jump. There is room for
@@ -96,14 +96,42 @@ func detach(c *conn) error {
 	var random [4]byte
 	_, _ = rand.Read(random[:]) // never fails
 	jump := seqStep + int64(binary.NativeEndian.Uint32(random[:])%seqStep)
-	return c.exec(fmt.Sprintf("BEGIN; UPDATE message SET due = 0 WHERE state = 1; "+
+	// a journal beside the database would be one more name in the folder
+	return c.exec(fmt.Sprintf("PRAGMA journal_mode = MEMORY; BEGIN; UPDATE message SET due = 0 WHERE state = 1; "+
 		"UPDATE meta SET next_seq = next_seq + %d; COMMIT", jump))
 }
 
-// setAside gives the database at path another name, with the log that belongs to
-// it. An earlier one of that name is lost.
+// keptBefore looks for what an earlier restore left, before anything is done. It
+// returns the name of the database that one which did not come to its end has
+// set aside, and brings that one its log.
+func keptBefore(path string) (string, error) {
+	there, err := isThere(path + replaced)
+	if err != nil || !there {
+		return "", err
+	}
+	if inPlace, err := isThere(path); err != nil {
+		return "", err
+	} else if inPlace {
+		return "", &OpenError{OpenPlace, path, "an earlier restore left what it replaced in " + path + replaced,
+			"remove that file, or give it another name", nil}
+	}
+	// a log that is there already says that this one belongs to something else
+	if complete, err := isThere(path + replaced + "-wal"); err != nil || complete {
+		return path + replaced, err
+	}
+	err = os.Rename(path+"-wal", path+replaced+"-wal")
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	return path + replaced, err
+}
+
+// setAside gives the database at path another name, which must be free, with the
+// log that belongs to it. The name is empty if there is no database.
 func setAside(path string) (kept string, err error) {
-	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+	if there, err := isThere(path); err != nil {
+		return "", err
+	} else if !there {
 		return "", errors.Join(removeIfThere(path+"-wal"), removeIfThere(path+"-shm"))
 	}
 	if err := errors.Join(removeIfThere(path+replaced+"-wal"), removeIfThere(path+replaced+"-shm"), removeIfThere(path+"-shm")); err != nil {
@@ -118,6 +146,15 @@ func setAside(path string) (kept string, err error) {
 	return path + replaced, nil
 }
 
+// isThere reports whether there is anything of a name, a link included.
+func isThere(name string) (bool, error) {
+	_, err := os.Lstat(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 func removeIfThere(name string) error {
 	if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -125,10 +162,10 @@ func removeIfThere(name string) error {
 	return nil
 }
 
-// handOver gives the files to whom the folder belongs, because it is mostly root
+// handOver gives a file to whom its folder belongs, because it is mostly root
 // who restores and not the service.
-func handOver(path string) error {
-	info, err := os.Stat(filepath.Dir(path))
+func handOver(f *os.File) error {
+	info, err := os.Stat(filepath.Dir(f.Name()))
 	if err != nil {
 		return err
 	}
@@ -136,10 +173,5 @@ func handOver(path string) error {
 	if !ok || os.Geteuid() != 0 {
 		return nil
 	}
-	for _, suffix := range suffixes {
-		if err := os.Lchown(path+suffix, int(st.Uid), int(st.Gid)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-	}
-	return nil
+	return f.Chown(int(st.Uid), int(st.Gid))
 }
