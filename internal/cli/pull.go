@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"hookaido/internal/client"
+	"hookaido/internal/clock"
 	"hookaido/internal/config"
 	"hookaido/internal/secret"
 )
@@ -36,8 +37,9 @@ func (p *program) pullCommand() *cobra.Command {
 			"standard input: if it ends with 0 the message is acknowledged, otherwise given back,\n" +
 			"due again after --nack-delay. The command finds HOOKAIDO_EVENT_ID, HOOKAIDO_ROUTE,\n" +
 			"HOOKAIDO_ATTEMPT and HOOKAIDO_CONTENT_TYPE in its environment.\n\n" +
-			"It ends when nothing is due, when --max messages were taken, or with --follow never.\n" +
-			"It uses the pull API of the Hookaidofile with its token, which it reads with your\n" +
+			"It ends when nothing is due or when --max messages were taken. With --follow it goes on\n" +
+			"when nothing is due, and once it has reached the daemon it waits for one that is away,\n" +
+			"as while it restarts. It uses the pull API of the Hookaidofile with its token, which it reads with your\n" +
 			"rights, or --url with --token-file. Exit codes: 1 a command failed or a message was\n" +
 			"lost to another worker, 69 no pull API answers, 77 it wants another token.",
 		Example: "  hookaido pull /github --ack --max 10 | jq -r '.payload_b64 | @base64d'\n" +
@@ -174,11 +176,16 @@ type pulling struct {
 	worker        *client.Worker
 	flags         *pullFlags
 	taken, failed int
+	reached       bool // the daemon, at least once
 }
 
 func (r *pulling) all(ctx context.Context) error {
 	for {
-		list, err := r.worker.Dequeue(ctx, r.want())
+		var list []client.Leased
+		err := r.persist(ctx, func() (err error) {
+			list, err = r.worker.Dequeue(ctx, r.want())
+			return err
+		})
 		if err != nil {
 			return ended(ctx, err)
 		}
@@ -230,10 +237,46 @@ func (r *pulling) one(ctx context.Context, m *client.Leased) error {
 		}
 		if !done {
 			r.failed++
-			return r.settled(m, r.worker.Nack(ctx, m.LeaseID, r.flags.nackDelay))
+			return r.settled(m, r.persist(ctx, func() error { return r.worker.Nack(ctx, m.LeaseID, r.flags.nackDelay) }))
 		}
 	}
-	return r.settled(m, r.worker.Ack(context.WithoutCancel(ctx), m.LeaseID))
+	return r.settled(m, r.persist(ctx, func() error { return r.worker.Ack(context.WithoutCancel(ctx), m.LeaseID) }))
+}
+
+// absence is how long a daemon that is away is left alone before it is asked
+// again.
+const absence = time.Second
+
+// persist repeats a call while the daemon is away, if the work is to go on for
+// good and the daemon was there before: at first it is more likely a wrong
+// address.
+func (r *pulling) persist(ctx context.Context, call func() error) error {
+	for told := false; ; told = true {
+		err := call()
+		if !away(err) {
+			r.reached = r.reached || err == nil
+			return err
+		}
+		if !r.flags.follow || !r.reached || ctx.Err() != nil {
+			return err
+		}
+		if !told {
+			fmt.Fprintf(r.Stderr, "hookaido: waiting for the daemon: %v\n", err)
+		}
+		timer := clock.System{}.NewTimer(absence)
+		select {
+		case <-timer.C():
+		case <-ctx.Done():
+			timer.Stop()
+			return err
+		}
+	}
+}
+
+// away reports whether an error is one of a daemon that is down, or going down.
+func away(err error) bool {
+	var remote *client.Error
+	return errors.As(err, &remote) && (remote.Class == client.Unreachable || remote.Code == "store_unavailable")
 }
 
 // settled counts a message that was lost to another worker.

@@ -25,7 +25,9 @@ func (r *pulling) execute(ctx context.Context, m *client.Leased) (bool, error) {
 	cmd.Env = append(os.Environ(),
 		"HOOKAIDO_EVENT_ID="+m.ID, "HOOKAIDO_ROUTE="+m.Route, "HOOKAIDO_ATTEMPT="+strconv.Itoa(m.Attempt),
 		"HOOKAIDO_CONTENT_TYPE="+m.Headers["Content-Type"])
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	// a group of its own, so that what the shell started hears of the end too
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
 	cmd.WaitDelay = stopTime
 	if err := cmd.Start(); err != nil {
 		return false, fmt.Errorf("run the command: %w", err)

@@ -191,7 +191,7 @@ func (p *program) deliver(cmd *cobra.Command, w *webhook, req *http.Request, tra
 	if err != nil {
 		return fmt.Errorf("read the answer: %w", err)
 	}
-	a := answered{URL: req.URL.String(), Status: resp.StatusCode, Body: string(body), TookMS: (clk.Monotonic() - began).Milliseconds()}
+	a := answered{URL: req.URL.Redacted(), Status: resp.StatusCode, Body: string(body), TookMS: (clk.Monotonic() - began).Milliseconds()}
 	accepted := a.Status >= 200 && a.Status < 300
 	if accepted {
 		a.MessageID = p.find(cmd.Context(), w)
