@@ -84,6 +84,13 @@ sed -i '/listen \(\[::1\]\|192\|unix\)/d' $config
 systemctl daemon-reload
 succeeds "back on port 80" systemctl restart hookaido.target
 within 10 "ready" ready
+closed=0
+for _ in $(seq 30); do
+	systemctl restart hookaido.target
+	systemctl -q is-failed 'hookaido-*.socket' && closed=$((closed + 1)) && systemctl reset-failed 'hookaido-*.socket'
+done
+is "restarts of the target that left a socket closed, of 30" $closed 0
+within 10 "ready" ready
 printf '\n/webhooks/third {\n  pul { path /third }\n}\n' >>$config
 pid=$(main_pid)
 succeeds "daemon-reload with a broken file" systemctl daemon-reload
