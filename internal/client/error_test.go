@@ -104,3 +104,10 @@ func TestWorker(t *testing.T) {
 		t.Errorf("nobody there: %v", err)
 	}
 }
+
+func TestWorkerShowsNoPassword(t *testing.T) {
+	w := &Worker{HTTP: http.DefaultClient, URL: "http://ann:s3cret@127.0.0.1:1/pull/a", Token: secret.New([]byte("tok"))}
+	if err := w.Ack(t.Context(), "lease"); err == nil || strings.Contains(err.Error(), "s3cret") || !strings.Contains(err.Error(), "ann:") {
+		t.Errorf("Ack: %v", err)
+	}
+}

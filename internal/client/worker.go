@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"time"
 )
 
@@ -85,14 +86,14 @@ func (w *Worker) call(ctx context.Context, operation string, body, into any) err
 	}
 	resp, err := w.HTTP.Do(req)
 	if err != nil {
-		e := failure(Unreachable, "reach the pull API at %s", w.URL)
+		e := failure(Unreachable, "reach the pull API at %s", w.shown())
 		e.cause = errors.Unwrap(err)
 		return e
 	}
 	defer resp.Body.Close() //nolint:errcheck // read only
 	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	if err != nil {
-		e := failure(Unreachable, "read the answer of the pull API at %s", w.URL)
+		e := failure(Unreachable, "read the answer of the pull API at %s", w.shown())
 		e.cause = err
 		return e
 	}
@@ -103,7 +104,7 @@ func (w *Worker) call(ctx context.Context, operation string, body, into any) err
 		return nil
 	}
 	if err := json.Unmarshal(answer, into); err != nil {
-		return fmt.Errorf("read the answer of %s, is that the pull API of hookaido?: %w", w.URL, err)
+		return fmt.Errorf("read the answer of %s, is that the pull API of hookaido?: %w", w.shown(), err)
 	}
 	return nil
 }
@@ -112,9 +113,9 @@ func (w *Worker) call(ctx context.Context, operation string, body, into any) err
 func (w *Worker) refusal(status int, body []byte) error {
 	var answer struct{ Code, Detail string }
 	if json.Unmarshal(body, &answer) != nil || answer.Code == "" {
-		return failure(Refused, "%s answers %d without a reason: is that the pull API of hookaido?", w.URL, status)
+		return failure(Refused, "%s answers %d without a reason: is that the pull API of hookaido?", w.shown(), status)
 	}
-	e := failure(Refused, "the pull API at %s refuses: %s (%s)", w.URL, answer.Detail, answer.Code)
+	e := failure(Refused, "the pull API at %s refuses: %s (%s)", w.shown(), answer.Detail, answer.Code)
 	e.Code = answer.Code
 	switch status {
 	case http.StatusConflict:
@@ -123,4 +124,13 @@ func (w *Worker) refusal(status int, body []byte) error {
 		e.Class = Denied
 	}
 	return e
+}
+
+// shown is the URL as it may be shown to people.
+func (w *Worker) shown() string {
+	u, err := url.Parse(w.URL)
+	if err != nil {
+		return "its URL"
+	}
+	return u.Redacted()
 }
