@@ -126,9 +126,12 @@ func (s *Service) SetConfig(c *config.Config, generation int64) {
 	s.loaded.Store(&loaded{s.labels.apply(), ConfigInfo{Fingerprint: c.Fingerprint, Generation: generation, LoadedAt: s.clock.Now()}})
 }
 
+// diskFull is the code of a daemon that takes no webhook for want of disk space.
+const diskFull = "disk_full"
+
 // NotReadyError says why the daemon should get no requests now.
 type NotReadyError struct {
-	// Code is starting, draining or store_unavailable.
+	// Code is starting, draining, store_unavailable or disk_full.
 	Code  string
 	cause error
 }
@@ -140,6 +143,8 @@ func (e *NotReadyError) Error() string {
 		return "the daemon is starting"
 	case string(Draining):
 		return "the daemon is stopping"
+	case diskFull:
+		return "webhooks are refused, since the disk is full; workers are served"
 	}
 	return "the queue can't store messages right now"
 }
@@ -156,13 +161,22 @@ func (s *Service) Healthy(ctx context.Context) error {
 	return nil
 }
 
-// Ready returns nil if the daemon is there for requests, and a
-// [*NotReadyError] otherwise.
+// Ready returns nil if the daemon is there for requests, webhooks among them, and
+// a [*NotReadyError] otherwise.
 func (s *Service) Ready(ctx context.Context) error {
 	if p := s.currentPhase(); p != Ready {
 		return &NotReadyError{Code: string(p)}
 	}
-	return s.Healthy(ctx)
+	if err := s.Healthy(ctx); err != nil {
+		return err
+	}
+	switch stats, err := s.stats(ctx); {
+	case err != nil:
+		return &NotReadyError{"store_unavailable", err}
+	case stats.DiskLow:
+		return &NotReadyError{Code: diskFull}
+	}
+	return nil
 }
 
 func (s *Service) currentPhase() Phase {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -22,6 +23,7 @@ type store struct {
 	Store
 	ping  func(context.Context) error
 	stats error
+	full  bool
 }
 
 func (s *store) Ping(ctx context.Context) error {
@@ -35,7 +37,9 @@ func (s *store) Stats(ctx context.Context) (queue.Stats, error) {
 	if s.stats != nil {
 		return queue.Stats{}, s.stats
 	}
-	return s.Store.Stats(ctx)
+	stats, err := s.Store.Stats(ctx)
+	stats.DiskLow = s.full
+	return stats, err
 }
 
 type reloader func(context.Context) (ReloadResult, error)
@@ -103,6 +107,18 @@ func TestReadyFollowsThePhase(t *testing.T) {
 		if err := f.Healthy(t.Context()); err != nil {
 			t.Errorf("%s: the store is fine, but %v", test.phase, err)
 		}
+	}
+}
+
+func TestFullDiskIsNotReady(t *testing.T) { // badinput 101
+	f := newFixture(t, nil)
+	f.store.full = true
+	var not *NotReadyError
+	if err := f.Ready(t.Context()); !errors.As(err, &not) || not.Code != "disk_full" || !strings.Contains(not.Error(), "disk is full") {
+		t.Errorf("Ready: %v", err)
+	}
+	if err := f.Healthy(t.Context()); err != nil {
+		t.Errorf("Healthy: %v", err)
 	}
 }
 

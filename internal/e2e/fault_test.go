@@ -203,6 +203,12 @@ func TestFullDisk(t *testing.T) {
 	if out, _, code := d.hookaido("status", "--socket", d.socket); code != 0 || !strings.Contains(out, "DISK FULL") {
 		t.Errorf("status on a full disk: exit %d\n%s", code, out)
 	}
+	// badinput 101
+	for path, want := range map[string]int{"/readyz": 503, "/healthz": 200, "/livez": 200} {
+		if got := d.get("http://" + d.admin + path); got != want {
+			t.Errorf("GET %s on a full disk: %d, want %d", path, got, want)
+		}
+	}
 	// fill what is left, so that only the reserve can help
 	_ = os.WriteFile(d.path("data/filler"), make([]byte, 8<<20), 0o600)
 	seen := d.drain("/in")
@@ -213,6 +219,7 @@ func TestFullDisk(t *testing.T) {
 	d.eventually("accepting again", func() bool {
 		return post(t, "http://"+d.ingress+"/in", []byte("again")).status == http.StatusAccepted
 	})
+	d.eventually("ready again", func() bool { return d.get("http://"+d.admin+"/readyz") == http.StatusOK })
 	d.stop()
 }
 
