@@ -58,7 +58,7 @@ const pullToken = "e2e-pull-token-of-enough-length"
 func newDaemon(t testing.TB, routes string) *daemon {
 	t.Helper()
 	d := &daemon{
-		t: t, dir: t.TempDir(), log: &logBuffer{},
+		t: t, dir: shortDir(t), log: &logBuffer{},
 		ingress: freeAddress(t), pull: freeAddress(t), admin: freeAddress(t),
 	}
 	d.socket = d.path("admin.sock")
@@ -103,6 +103,17 @@ func freeAddress(t testing.TB) string {
 	}
 	t.Fatal("no free port")
 	return ""
+}
+
+// shortDir is a folder like that of t.TempDir, with a path that leaves room for
+// the name of a Unix socket, whatever the test is called.
+func shortDir(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "hk")
+	must(t, err)
+	must(t, os.Chmod(dir, 0o755)) //nolint:gosec // other users look for the socket in it
+	t.Cleanup(func() { must(t, os.RemoveAll(dir)) })
+	return dir
 }
 
 func (d *daemon) path(name string) string { return filepath.Join(d.dir, name) }
