@@ -196,9 +196,7 @@ func TestPushDeadAfterMax(t *testing.T) {
 		t.Errorf("%d requests, want 1 and 2 more", n)
 	}
 	for _, reason := range []string{`"reason":"max_retries"`, `"reason":"gone"`} {
-		if !strings.Contains(strings.ReplaceAll(d.log.String(), ": ", ":"), reason) {
-			t.Errorf("the log has no %s", reason)
-		}
+		d.eventually("in the log: "+reason, func() bool { return strings.Contains(strings.ReplaceAll(d.log.String(), ": ", ":"), reason) })
 	}
 }
 
