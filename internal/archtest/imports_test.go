@@ -50,7 +50,8 @@ var mayImport = map[string][]string{
 	"secret":         {"clock"},
 
 	"queue/queuetest": {"queue", "clock"},
-	"queue/sqlite":    {"queue", "clock"},
+	"queue/sqlite":    {"queue", "queue/bodylog", "clock"},
+	"queue/bodylog":   {},
 	"queue/memory":    {"queue", "clock"},
 	"queue":           {},
 	"clock":           {},

@@ -44,6 +44,8 @@ type Copy struct {
 	ByState  map[string]int
 	Messages int
 	Attempts int
+	// Lost counts the messages whose bodies it lacks, see [sqlite.Content].
+	Lost int
 }
 
 // PlaceError is a place that no copy can be made at. Nothing was tried.
@@ -172,7 +174,7 @@ func Check(ctx context.Context, path string, thorough bool) (Copy, error) {
 	if err != nil {
 		return Copy{}, err
 	}
-	c := Copy{Bytes: info.Size(), Schema: content.Schema, ByState: map[string]int{}, Attempts: content.Attempts}
+	c := Copy{Bytes: info.Size(), Schema: content.Schema, ByState: map[string]int{}, Attempts: content.Attempts, Lost: content.Lost}
 	for _, state := range queue.States() {
 		c.ByState[state.String()] = content.ByState[state]
 		c.Messages += content.ByState[state]

@@ -53,7 +53,9 @@ type copyReport struct {
 	Messages int            `json:"messages"`
 	ByState  map[string]int `json:"by_state"`
 	Attempts int            `json:"attempts"`
-	Checked  bool           `json:"checked"`
+	// BodiesLost counts the messages without a body.
+	BodiesLost int  `json:"bodies_lost"`
+	Checked    bool `json:"checked"`
 	// TookMS is how long the copy took with its check, in milliseconds.
 	TookMS int64 `json:"took_ms"`
 	// Kept is where the database is that was replaced.
@@ -79,7 +81,7 @@ func (p *program) backUp(cmd *cobra.Command, to string, flags backupFlags) error
 
 func report(file string, c backup.Copy, took time.Duration) copyReport {
 	return copyReport{
-		File: file, Bytes: c.Bytes, Messages: c.Messages, ByState: c.ByState, Attempts: c.Attempts, Checked: true,
+		File: file, Bytes: c.Bytes, Messages: c.Messages, ByState: c.ByState, Attempts: c.Attempts, BodiesLost: c.Lost, Checked: true,
 		TookMS: took.Milliseconds(),
 	}
 }
@@ -91,6 +93,9 @@ func (p *program) reportCopy(what string, r copyReport, asJSON bool) error {
 	_, err := fmt.Fprintf(p.Stdout, "%s %s: %s (%s queued, %s leased, %s dead), %s, checked, in %v\n", what, r.File,
 		plural(r.Messages, "message"), number(r.ByState["queued"]), number(r.ByState["leased"]), number(r.ByState["dead"]),
 		size(int(r.Bytes)), time.Duration(r.TookMS)*time.Millisecond)
+	if err == nil && r.BodiesLost > 0 {
+		_, err = fmt.Fprintf(p.Stdout, "without the bodies of %s, whose files were not beside the database\n", plural(r.BodiesLost, "message"))
+	}
 	return err
 }
 

@@ -15,6 +15,10 @@ const MaxList = 1000
 // often as their route allows, see [DequeueRequest].
 const ReasonMaxDeliveries = "max_deliveries"
 
+// ReasonBodyLost is the reason of dead letters whose payload an engine can't
+// find or read any more, because its file is missing or damaged.
+const ReasonBodyLost = "body_lost"
+
 // SchemaVersion is the version of the stored form of messages, as the APIs
 // show it.
 const SchemaVersion = 1

@@ -19,7 +19,7 @@ const copyPages = 1024
 // Copy writes the database at from, as it is at one moment, into the file at
 // to, which must be there and empty. The database may be in use by another
 // process, which is not held up; its log can't shrink meanwhile. The copy has no
-// files beside it. It is not synced to the disk.
+// files beside it: what the database has in body files is in the copy too. It is not synced to the disk.
 //
 // progress is told the pages that are done and those that there are; it may be
 // nil.
@@ -69,6 +69,12 @@ func (k copying) run(ctx context.Context, mode access) (err error) {
 		return fmt.Errorf("open the copy: %w", err)
 	}
 	if err := copyAll(ctx, source, target, k.progress); err != nil {
+		return err
+	}
+	if err := source.exec("COMMIT"); err != nil {
+		return explain(k.from, err)
+	}
+	if err := k.gather(ctx, source, target); err != nil {
 		return err
 	}
 	return single(target)
@@ -130,6 +136,9 @@ type Content struct {
 	ByState map[queue.State]int
 	// Attempts counts the records of deliveries.
 	Attempts int
+	// Lost counts the messages whose bodies are not in the copy, because their
+	// files were not there when it was made.
+	Lost int
 }
 
 // Inspect looks through a copy: whether it is whole, one of ours and of a
@@ -223,7 +232,7 @@ func count(c *conn, content *Content) error {
 		return err
 	}
 	defer c.drop(st)
-	return st.each(func(v []driver.Value) error {
+	err = st.each(func(v []driver.Value) error {
 		state, n := v[0].(int64), int(v[1].(int64))
 		if state < 0 {
 			content.Attempts = n
@@ -232,4 +241,10 @@ func count(c *conn, content *Content) error {
 		}
 		return nil
 	})
+	if err != nil || content.Schema < 2 {
+		return err
+	}
+	lost, err := c.integer(sqlCountLost)
+	content.Lost = int(lost)
+	return err
 }

@@ -84,6 +84,11 @@ func (k *keeper) round() (more bool, err error) {
 		}
 	}
 	more, err = k.vacuum(idle, low)
+	if err == nil {
+		var moves bool
+		moves, err = k.tidyBodies(low)
+		more = more || moves
+	}
 	if !idle {
 		k.quiet = 0
 	}

@@ -27,8 +27,9 @@ import (
 // the database it names, see child. With childSteps it only stores that many
 // messages, one after the other.
 const (
-	childPath  = "QUEUE_TEST_CHILD"
-	childSteps = "QUEUE_TEST_STEPS"
+	childPath   = "QUEUE_TEST_CHILD"
+	childSteps  = "QUEUE_TEST_STEPS"
+	childBodies = "QUEUE_TEST_BODIES" // puts all bodies into body files at first
 )
 
 func TestMain(m *testing.M) {
@@ -46,7 +47,11 @@ const exitFailed = 74
 // an ack, "-ID" when the ack returned, "!" when something was refused.
 func child(path string) int {
 	ctx := context.Background()
-	s, err := Open(ctx, Options{Path: path, Clock: clock.System{}})
+	o := Options{Path: path, Clock: clock.System{}}
+	if os.Getenv(childBodies) != "" {
+		o.bodies = allApart()
+	}
+	s, err := Open(ctx, o)
 	if err != nil {
 		fmt.Println("error", err)
 		return 1
@@ -138,13 +143,17 @@ func (l *ledger) note(line string) {
 func (l *ledger) check(t *testing.T, s *Store) {
 	t.Helper()
 	there := map[string]bool{}
-	st, err := s.keeper.c.prepare("SELECT seq FROM message")
-	must(t, err)
-	must(t, st.each(func(v []driver.Value) error {
-		there[messageID(s.tag, v[0].(int64))] = true
-		return nil
+	must(t, s.read(t.Context(), func(r *reader) error {
+		st, err := r.c.prepare("SELECT seq FROM message")
+		if err != nil {
+			return err
+		}
+		defer r.c.drop(st)
+		return st.each(func(v []driver.Value) error {
+			there[messageID(s.tag, v[0].(int64))] = true
+			return nil
+		})
 	}))
-	s.keeper.c.drop(st)
 	l.checkClaims(t, s)
 	for id := range l.stored {
 		if !there[id] && !l.acking[id] {
@@ -163,17 +172,25 @@ func (l *ledger) check(t *testing.T, s *Store) {
 // no message without its claim, no claim whose message never was.
 func (l *ledger) checkClaims(t *testing.T, s *Store) {
 	t.Helper()
-	st, err := s.keeper.c.prepare("SELECT payload FROM body")
-	must(t, err)
 	there := 0
-	must(t, st.each(func(v []driver.Value) error {
-		there++
-		if _, ok := s.w.claims.until[[16]byte(v[0].([]byte))]; !ok {
-			t.Error("a message is there without its claim")
+	must(t, s.read(t.Context(), func(r *reader) error {
+		st, err := r.c.prepare("SELECT seq FROM body")
+		if err != nil {
+			return err
 		}
-		return nil
+		defer r.c.drop(st)
+		return st.each(func(v []driver.Value) error {
+			there++
+			payload, _, err := r.payload(v[0].(int64))
+			if err != nil {
+				return err
+			}
+			if _, ok := s.w.claims.until[[16]byte(payload)]; !ok {
+				t.Error("a message is there without its claim")
+			}
+			return nil
+		})
 	}))
-	s.keeper.c.drop(st)
 	if n := len(s.w.claims.until); n < there || n > there+len(l.acking) {
 		t.Errorf("%d claims, for %d messages and at most %d that were acked", n, there, len(l.acking))
 	}
@@ -202,10 +219,16 @@ func childCommand(t *testing.T, path string, wrap ...string) *exec.Cmd {
 
 // C59 too: leases that are out stay out over a crash.
 func TestKillLosesNothing(t *testing.T) {
+	t.Run("bodies in the database", func(t *testing.T) { killLosesNothing(t, "") })
+	t.Run("bodies in files", func(t *testing.T) { killLosesNothing(t, childBodies+"=1") })
+}
+
+func killLosesNothing(t *testing.T, env string) {
 	path := dbPath(t)
 	all := newLedger()
 	for round := range 5 {
 		cmd := childCommand(t, path)
+		cmd.Env = append(cmd.Env, env)
 		out, err := cmd.StdoutPipe()
 		must(t, err)
 		must(t, cmd.Start())
@@ -235,6 +258,11 @@ func TestKillLosesNothing(t *testing.T) {
 // A real sync that fails, in a running process: nothing is promised after it,
 // the process leaves, and the next one has all that was promised.
 func TestFailedSync(t *testing.T) {
+	t.Run("bodies in the database", func(t *testing.T) { failedSync(t, "") })
+	t.Run("bodies in files", func(t *testing.T) { failedSync(t, childBodies+"=1") })
+}
+
+func failedSync(t *testing.T, env string) {
 	strace, err := exec.LookPath("strace")
 	if err != nil {
 		t.Fatal("this test needs strace: install it")
@@ -243,6 +271,7 @@ func TestFailedSync(t *testing.T) {
 	all := newLedger()
 	cmd := childCommand(t, path, strace, "-f", "-qq", "-o", os.DevNull, "-e", "trace=fsync,fdatasync",
 		"-e", "inject=fsync,fdatasync:error=EIO:when=60+")
+	cmd.Env = append(cmd.Env, env)
 	out, err := cmd.StdoutPipe()
 	must(t, err)
 	must(t, cmd.Start())
@@ -254,7 +283,7 @@ func TestFailedSync(t *testing.T) {
 	}
 	// others may still speak after the one that saw the store fail
 	last := all.other[slices.IndexFunc(all.other, func(line string) bool { return strings.HasPrefix(line, "failed") })]
-	if !strings.Contains(last, "I/O error") || !strings.Contains(last, "then the queue is unavailable") ||
+	if !strings.Contains(strings.ToLower(last), "i/o error") && !strings.Contains(last, "input/output error") || !strings.Contains(last, "then the queue is unavailable") ||
 		!strings.Contains(last, "close <nil>") {
 		t.Errorf("the process said at last: %q", last)
 	}
@@ -266,8 +295,14 @@ func TestFailedSync(t *testing.T) {
 	t.Logf("%d stored, %d acked, %d lines more, the last: %s", len(all.stored), len(all.acked), len(all.other), last)
 }
 
-// Between the write of a message and its promise stands a sync of the WAL.
+// Between the write of a message and its promise stands a sync of the WAL, and
+// of its body's file.
 func TestEveryPromiseIsSynced(t *testing.T) {
+	t.Run("bodies in the database", func(t *testing.T) { everyPromiseIsSynced(t, "") })
+	t.Run("bodies in files", func(t *testing.T) { everyPromiseIsSynced(t, childBodies+"=1") })
+}
+
+func everyPromiseIsSynced(t *testing.T, env string) {
 	strace, err := exec.LookPath("strace")
 	if err != nil {
 		t.Fatal("this test needs strace: install it")
@@ -275,37 +310,51 @@ func TestEveryPromiseIsSynced(t *testing.T) {
 	const steps = 50
 	path, trace := dbPath(t), filepath.Join(t.TempDir(), "trace")
 	cmd := childCommand(t, path, strace, "-f", "-qq", "-y", "-o", trace, "-e", "trace=write,pwrite64,fsync,fdatasync")
-	cmd.Env = append(cmd.Env, fmt.Sprintf("%s=%d", childSteps, steps))
+	cmd.Env = append(cmd.Env, env, fmt.Sprintf("%s=%d", childSteps, steps))
 	must(t, cmd.Run())
 	content, err := os.ReadFile(trace)
 	must(t, err)
+	if n := strings.Count(string(content), "fdatasync("); env != "" && len(bodySync.FindAll(content, -1)) < steps {
+		t.Errorf("of %d syncs fewer than %d are of body files", n, steps)
+	}
 	if n := syncedPromises(t, string(content)); n != steps {
 		t.Errorf("the trace has %d promises, want %d", n, steps)
 	}
 }
 
 // frameWrite is SQLite writing a header or a frame to the WAL; the engine itself
-// lays down zeros beside it, in larger pieces.
-var frameWrite = regexp.MustCompile(`pwrite64\(\d+<[^>]*-wal>, .*, (24|32|4096), \d+\)`)
+// lays down zeros beside it, in larger pieces. bodyWrite is a payload.
+var (
+	frameWrite = regexp.MustCompile(`pwrite64\(\d+<[^>]*-wal>, .*, (24|32|4096), \d+\)`)
+	bodyWrite  = regexp.MustCompile(`pwrite64\(\d+<[^>]*\.bodies-\d+>, `)
+	bodySync   = regexp.MustCompile(`fdatasync\(\d+<[^>]*\.bodies-\d+>`)
+)
 
 // syncedPromises counts the promises in a trace of calls, and fails if one was
-// made while something in the WAL was not yet synced.
+// made while something in the WAL or in a body file was not yet synced.
 func syncedPromises(t *testing.T, trace string) int {
 	t.Helper()
-	promises, dirty, syncing := 0, false, map[string]bool{}
+	promises, dirty, syncing := 0, map[string]bool{}, map[string]string{}
 	for line := range strings.Lines(trace) {
 		thread, done := strings.Fields(line)[0], strings.HasSuffix(strings.TrimSpace(line), "= 0")
+		file := ""
 		switch {
-		case frameWrite.MatchString(line):
-			dirty = true
-		case strings.Contains(line, "sync(") && strings.Contains(line, "-wal>"):
-			syncing[thread] = true
-			dirty = dirty && !done
-		case strings.Contains(line, "sync resumed") && syncing[thread] && done:
-			dirty = false
+		case strings.Contains(line, "-wal>"):
+			file = "wal"
+		case strings.Contains(line, ".bodies-"):
+			file = "bodies"
+		}
+		switch {
+		case frameWrite.MatchString(line), bodyWrite.MatchString(line):
+			dirty[file] = true
+		case strings.Contains(line, "sync(") && file != "":
+			syncing[thread] = file
+			dirty[file] = dirty[file] && !done
+		case strings.Contains(line, "sync resumed") && syncing[thread] != "" && done:
+			dirty[syncing[thread]] = false
 		case strings.Contains(line, "write(1<") && strings.Contains(line, `"+evt_`):
 			promises++
-			if dirty {
+			if dirty["wal"] || dirty["bodies"] {
 				t.Errorf("a promise before the sync: %s", line)
 			}
 		}

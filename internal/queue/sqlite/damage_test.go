@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -124,6 +125,11 @@ func copyStore(t *testing.T, s *Store) string {
 		content, err := os.ReadFile(s.path + suffix)
 		must(t, err)
 		must(t, os.WriteFile(path+suffix, content, 0o600))
+	}
+	for _, name := range bodyFiles(t, s.path) {
+		content, err := os.ReadFile(name)
+		must(t, err)
+		must(t, os.WriteFile(path+strings.TrimPrefix(name, s.path), content, 0o600))
 	}
 	return path
 }

@@ -21,6 +21,7 @@ import (
 // given up when the disk is full all the same.
 type diskGuard struct {
 	dir, ballast string
+	total        int64 // size of the file system, in octets
 	log          *zap.Logger
 	floor        int64       // octets that must stay free
 	reserve      int64       // size of the ballast, less than floor
@@ -40,6 +41,7 @@ func newDiskGuard(path string, log *zap.Logger) (*diskGuard, error) {
 	if err != nil {
 		return nil, err
 	}
+	d.total = total
 	// a share of the disk, within sensible bounds
 	d.logLimit = min(max(total/64, 128*kib), 32*mib)
 	d.reserve = 3 * d.logLimit // the database may have to grow by what is in the WAL

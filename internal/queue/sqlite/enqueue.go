@@ -6,33 +6,24 @@ import (
 	"errors"
 
 	"hookaido/internal/queue"
+	"hookaido/internal/queue/bodylog"
 )
 
 const (
 	// rowWeight is about what a message costs beside its payload and envelope.
 	rowWeight = 128
-	// largePayload is the size from which a payload gets a statement of its
-	// own: a kept statement would hold its copy for good.
-	largePayload = 64 << 10
 	// seqBlock is how many keys are reserved at a time; so many can be skipped
 	// by a crash.
 	seqBlock = 1 << 14
 )
-
-// row is a message on its way into the tables.
-type row struct {
-	seq, lane, due, received int64
-	since                    driver.Value // null for received
-	chosen                   string
-	envelope, payload        []byte
-}
 
 // enqueueOp stores the messages of one call.
 type enqueueOp struct {
 	call
 	batch     queue.Batch
 	envelopes [][]byte
-	first     int64 // seq of the first message; the others follow
+	places    []*bodylog.Place // of payloads that are in the log of bodies; nil for none
+	first     int64            // seq of the first message; the others follow
 }
 
 // Enqueue stores the messages of b, all or none, and returns their ids in the
@@ -43,15 +34,23 @@ func (s *Store) Enqueue(ctx context.Context, b queue.Batch) ([]string, error) {
 	if len(b.Messages) == 0 {
 		return nil, errors.New("enqueue: no messages")
 	}
-	o := &enqueueOp{batch: b, envelopes: make([][]byte, len(b.Messages))}
-	weight := 0
-	for i := range b.Messages {
-		m := &b.Messages[i]
-		o.envelopes[i] = m.Envelope.AppendBinary(make([]byte, 0, 512))
-		weight += rowWeight + len(m.Payload) + len(o.envelopes[i])
+	if err := ctx.Err(); err != nil {
+		return nil, err
 	}
-	o.call = newCall(weight, true)
-	if err := s.do(ctx, o); err != nil {
+	o := &enqueueOp{batch: b, envelopes: make([][]byte, len(b.Messages))}
+	large := o.arriving(s.rules.min)
+	s.arriving.Add(large)
+	defer s.arriving.Add(-large)
+	release, err := s.offload(o)
+	if err != nil {
+		return nil, err
+	}
+	o.call = newCall(o.encode(), true)
+	if err := s.submit(o, true); err != nil {
+		release()
+		return nil, err
+	}
+	if err := s.awaitThen(ctx, o, release); err != nil {
 		return nil, err
 	}
 	ids := make([]string, len(b.Messages))
@@ -63,9 +62,40 @@ func (s *Store) Enqueue(ctx context.Context, b queue.Batch) ([]string, error) {
 	return ids, nil
 }
 
+// arriving is how many octets of large payloads the call has.
+func (o *enqueueOp) arriving(min int) (octets int64) {
+	for i := range o.batch.Messages {
+		if n := len(o.batch.Messages[i].Payload); n >= min {
+			octets += int64(n)
+		}
+	}
+	return octets
+}
+
+// encode prepares the envelopes and returns the weight.
+func (o *enqueueOp) encode() (weight int) {
+	for i := range o.batch.Messages {
+		m := &o.batch.Messages[i]
+		o.envelopes[i] = m.Envelope.AppendBinary(make([]byte, 0, 512))
+		weight += rowWeight + len(o.envelopes[i])
+		if o.placeOf(i) == nil {
+			weight += len(m.Payload)
+		}
+	}
+	return weight
+}
+
+func (o *enqueueOp) placeOf(i int) *bodylog.Place {
+	if o.places == nil {
+		return nil
+	}
+	return o.places[i]
+}
+
 func (o *enqueueOp) apply(w *writer) error {
 	o.err = nil
 	drop, err := o.admit(w)
+	w.s.full.Store(errors.Is(o.err, queue.ErrFull))
 	if err != nil || o.err != nil {
 		return err
 	}
@@ -82,7 +112,7 @@ func (o *enqueueOp) apply(w *writer) error {
 	}
 	o.first = w.nextSeq
 	for i := range o.batch.Messages {
-		if err := w.add(&o.batch.Messages[i], o.envelopes[i]); err != nil {
+		if err := w.add(&o.batch.Messages[i], o.envelopes[i], o.placeOf(i)); err != nil {
 			return err
 		}
 	}
@@ -164,14 +194,14 @@ func (w *writer) reserve(n int) error {
 }
 
 // add puts a message into the batch.
-func (w *writer) add(m *queue.NewMessage, envelope []byte) error {
+func (w *writer) add(m *queue.NewMessage, envelope []byte, place *bodylog.Place) error {
 	ln, err := w.lane(m.Route, m.Target)
 	if err != nil {
 		return err
 	}
 	r := row{
 		seq: w.nextSeq, lane: ln.id, received: queue.Nanos(m.ReceivedAt), chosen: m.ID,
-		envelope: envelope, payload: m.Payload,
+		envelope: envelope, payload: m.Payload, place: place,
 	}
 	if r.due = r.received; !m.Due.IsZero() {
 		r.due = queue.Nanos(m.Due)
@@ -179,7 +209,7 @@ func (w *writer) add(m *queue.NewMessage, envelope []byte) error {
 	if from := m.AgeFrom(wallTime(w.now)); !from.Equal(m.ReceivedAt) {
 		r.since = queue.Nanos(from)
 	}
-	if r.payload == nil {
+	if r.payload == nil || place != nil {
 		r.payload = []byte{}
 	}
 	w.nextSeq++
@@ -187,82 +217,6 @@ func (w *writer) add(m *queue.NewMessage, envelope []byte) error {
 	ln.sooner(r.due)
 	w.tx.rows = append(w.tx.rows, r)
 	return nil
-}
-
-// flush inserts the messages that were added.
-func (w *writer) flush() error {
-	rows := w.tx.rows
-	if len(rows) == 0 {
-		return nil
-	}
-	w.tx.rows = rows[:0]
-	defer clear(rows) // payloads must not be held by the spare room
-	for from := 0; from < len(rows); {
-		to := from
-		for to < len(rows) && !rows[to].odd() {
-			to++
-		}
-		if err := w.insert(rows[from:to]); err != nil {
-			return err
-		}
-		w.loosen(rows[from:to])
-		if to < len(rows) {
-			if err := w.insertOdd(&rows[to]); err != nil {
-				return err
-			}
-			to++
-		}
-		from = to
-	}
-	if len(w.loose) <= looseMax {
-		return nil
-	}
-	return w.file()
-}
-
-// odd reports whether the row needs statements of its own.
-func (r *row) odd() bool { return r.chosen != "" || len(r.payload) >= largePayload }
-
-func (w *writer) insert(rows []row) error {
-	return w.sql.insertBody.chunks(len(rows), func(st *stmt, from, size int) error {
-		a := st.args
-		for i := range size {
-			r := &rows[from+i]
-			r.bind(a[6*i : 6*i+6])
-		}
-		return st.step()
-	})
-}
-
-// bind sets the arguments for a row of the table body.
-func (r *row) bind(a []driver.NamedValue) {
-	a[0].Value, a[1].Value, a[2].Value, a[3].Value = r.seq, r.lane, r.received, nil
-	if r.due != r.received {
-		a[3].Value = r.due
-	}
-	a[4].Value, a[5].Value = r.envelope, r.payload
-}
-
-// insertOdd inserts a row that is odd. A chosen id is in the table message at
-// once, where it is found.
-func (w *writer) insertOdd(r *row) error {
-	st, err := w.c.prepare(sqlInsertBody + bodyRow)
-	if err != nil {
-		return err
-	}
-	defer w.c.drop(st)
-	r.bind(st.args)
-	if err := st.step(); err != nil {
-		return err
-	}
-	if r.chosen == "" {
-		w.loosen([]row{*r})
-		return nil
-	}
-	if err := w.file(); err != nil {
-		return err
-	}
-	return w.sql.insertChosen.run(r.seq, r.lane, r.due, r.received, int64(len(r.payload)), r.since, r.chosen)
 }
 
 // dropOldest deletes the n queued messages that came in first.

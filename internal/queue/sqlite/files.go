@@ -12,6 +12,8 @@ import (
 
 	"go.uber.org/zap"
 	"golang.org/x/sys/unix"
+
+	"hookaido/internal/queue/bodylog"
 )
 
 const (
@@ -21,7 +23,7 @@ const (
 	widestFolder = 0o750
 )
 
-// suffixes of the files beside the database.
+// suffixes of the files beside the database, but for those of package bodylog.
 var suffixes = [...]string{"", "-wal", "-shm", ".lock", ".state", ".state.new", ".ballast"}
 
 // networkFS has the magic numbers of file systems on which several machines, or
@@ -114,7 +116,7 @@ func onlyOurs(dir, base string) (bool, error) {
 		return false, err
 	}
 	for _, e := range entries {
-		ours := false
+		ours := bodylog.Number(base, e.Name()) > 0
 		for _, suffix := range suffixes {
 			ours = ours || e.Name() == base+suffix
 		}
@@ -127,8 +129,19 @@ func onlyOurs(dir, base string) (bool, error) {
 
 // tightenFiles makes the files private that were left from earlier.
 func tightenFiles(path string) error {
+	names := make([]string, 0, len(suffixes))
 	for _, suffix := range suffixes {
-		info, err := os.Lstat(path + suffix)
+		names = append(names, path+suffix)
+	}
+	numbers, err := bodylog.Numbers(path)
+	if err != nil {
+		return err
+	}
+	for _, n := range numbers {
+		names = append(names, bodylog.Name(path, n))
+	}
+	for _, name := range names {
+		info, err := os.Lstat(name)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
@@ -136,7 +149,7 @@ func tightenFiles(path string) error {
 			return err
 		}
 		if info.Mode().IsRegular() && info.Mode().Perm() != filePerm {
-			if err := os.Chmod(path+suffix, filePerm); err != nil {
+			if err := os.Chmod(name, filePerm); err != nil {
 				return err
 			}
 		}

@@ -195,29 +195,49 @@ func (s *Store) tick() {
 
 // await waits until o is done. When ctx ends before o was begun, it is taken
 // back; when it is being worked on, its outcome is unknown.
-func (s *Store) await(ctx context.Context, o operation) error {
+func (s *Store) await(ctx context.Context, o operation) error { return s.awaitThen(ctx, o, nil) }
+
+// awaitThen is await. It calls then, which may be nil, when nothing can come of
+// o any more: after the return if ctx ends while o is being worked on.
+func (s *Store) awaitThen(ctx context.Context, o operation, then func()) error {
+	if then == nil {
+		then = func() {}
+	}
 	c := o.base()
 	select {
 	case <-c.done:
+		then()
 		return c.err
 	default:
 	}
 	select {
 	case <-c.done:
+		then()
 		return c.err
 	case <-ctx.Done():
 		s.gate.mu.Lock()
-		s.gate.withdraw(o)
+		withdrawn := s.gate.withdraw(o)
 		s.gate.mu.Unlock()
+		if withdrawn {
+			then()
+		} else {
+			go func() {
+				<-c.done
+				then()
+			}()
+		}
 		return ctx.Err()
 	}
 }
 
-// withdraw takes o out of pending, if it is still there. The caller holds mu.
-func (g *gate) withdraw(o operation) {
-	if i := slices.Index(g.pending, o); i >= 0 {
+// withdraw takes o out of pending, and reports whether it was still there. The
+// caller holds mu.
+func (g *gate) withdraw(o operation) bool {
+	i := slices.Index(g.pending, o)
+	if i >= 0 {
 		g.pending = slices.Concat(g.pending[:i], g.pending[i+1:])
 	}
+	return i >= 0
 }
 
 // do submits o and waits for it.

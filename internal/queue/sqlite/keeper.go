@@ -35,6 +35,12 @@ type keeper struct {
 	resting atomic.Bool   // the timer is off until the next commit
 	seen    int64         // batches at the last round
 	quiet   int           // idle rounds in a row
+
+	placed    *stmt           // what a segment of the log of bodies has
+	moved     map[int64]int64 // by segment: up to which seq its bodies were moved
+	appends   int64           // to that log, at the time
+	appendsAt time.Duration
+	rests     bool // nothing was appended for a while
 }
 
 func newKeeper(s *Store) (*keeper, error) {
@@ -46,9 +52,13 @@ func newKeeper(s *Store) (*keeper, error) {
 	if err := c.exec("PRAGMA busy_timeout = 20; PRAGMA wal_autocheckpoint = 0; PRAGMA synchronous = FULL"); err != nil {
 		return nil, errors.Join(err, c.close())
 	}
+	placed, err := c.prepare(sqlInSegment)
+	if err != nil {
+		return nil, errors.Join(err, c.close())
+	}
 	return &keeper{
-		s: s, c: c, asked: make(chan struct{}, 1), roused: make(chan struct{}, 1),
-		cramped: make(chan struct{}, 1),
+		s: s, c: c, placed: placed, moved: map[int64]int64{}, asked: make(chan struct{}, 1),
+		roused: make(chan struct{}, 1), cramped: make(chan struct{}, 1),
 	}, nil
 }
 

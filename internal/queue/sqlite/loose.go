@@ -21,7 +21,7 @@ type looseRow struct {
 // are loose are those behind the last one filed, since a message and its body
 // are deleted together.
 const sqlFileRest = `INSERT INTO message (seq, lane, due, received, size, since)
-	SELECT seq, lane, coalesce(due, received), received, length(payload), iif(due > received, due, NULL) FROM body
+	SELECT seq, lane, coalesce(due, received), received, coalesce(length, length(payload)), iif(due > received, due, NULL) FROM body
 	WHERE seq > (SELECT coalesce(max(seq), 0) FROM message) ORDER BY seq`
 
 // loosen notes that the bodies of rows are in the database.
@@ -31,7 +31,7 @@ func (w *writer) loosen(rows []row) {
 	}
 	for i := range rows {
 		r := &rows[i]
-		w.loose = append(w.loose, looseRow{r.seq, r.lane, r.due, r.received, int64(len(r.payload)), r.since})
+		w.loose = append(w.loose, looseRow{r.seq, r.lane, r.due, r.received, r.size(), r.since})
 	}
 }
 

@@ -66,6 +66,7 @@ func (s *Store) look(ctx context.Context, r queue.ListRequest,
 		return nil, err
 	}
 	var list []queue.Message
+	var placed []int
 	err := s.read(ctx, func(rd *reader) (err error) {
 		if err := rd.c.exec("BEGIN"); err != nil {
 			return err
@@ -82,28 +83,59 @@ func (s *Store) look(ctx context.Context, r queue.ListRequest,
 			list = queue.WithinBytes(list)
 		}
 		if r.Envelope || r.Payload {
-			return rd.fill(list, r)
+			placed, err = rd.fill(list, r)
 		}
-		return nil
+		return err
 	})
+	if err == nil && len(placed) > 0 {
+		list, err = s.fillPlaced(ctx, list, placed)
+	}
 	if err != nil {
 		return nil, err
 	}
 	return list, nil
 }
 
-// fill adds the large parts.
-func (r *reader) fill(list []queue.Message, parts queue.ListRequest) error {
-	at := make(map[int64]*queue.Message, len(list))
+// fillPlaced adds the payloads that are in the log of bodies. It leaves out the
+// messages that are gone meanwhile.
+func (s *Store) fillPlaced(ctx context.Context, list []queue.Message, placed []int) ([]queue.Message, error) {
+	gone := map[int]bool{}
+	err := s.read(ctx, func(r *reader) error {
+		for _, i := range placed {
+			payload, there, err := r.payload(int64(list[i].Place.Seq)) //nolint:gosec // 40 bits
+			if err != nil {
+				return fmt.Errorf("read message %s: %w", list[i].ID, err)
+			}
+			list[i].Payload, gone[i] = payload, !there
+		}
+		return nil
+	})
+	kept := make([]queue.Message, 0, len(list))
+	for i := range list {
+		if !gone[i] {
+			kept = append(kept, list[i])
+		}
+	}
+	return kept, err
+}
+
+// fill adds the large parts, and returns which of the payloads are in the log of
+// bodies.
+func (r *reader) fill(list []queue.Message, parts queue.ListRequest) (placed []int, err error) {
+	at := make(map[int64]int, len(list))
 	seqs := make([]int64, len(list))
 	for i := range list {
 		seqs[i] = int64(list[i].Place.Seq) //nolint:gosec // 40 bits
-		at[seqs[i]] = &list[i]
+		at[seqs[i]] = i
 	}
 	add := func(v []driver.Value) (err error) {
-		m := at[v[0].(int64)]
+		i := at[v[0].(int64)]
+		m := &list[i]
 		if parts.Payload {
 			m.Payload = v[2].([]byte)
+			if v[3] != nil {
+				placed = append(placed, i)
+			}
 		}
 		if parts.Envelope {
 			if m.Envelope, err = queue.ParseEnvelope(v[1].([]byte)); err != nil {
@@ -113,19 +145,20 @@ func (r *reader) fill(list []queue.Message, parts queue.ListRequest) error {
 		return nil
 	}
 	if parts.Payload {
-		return r.bodies.eachKey(seqs, add)
+		err = r.bodies.eachKey(seqs, add)
+		return placed, err
 	}
 	st, err := r.c.prepare(sqlEnvelope)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer r.c.drop(st)
 	for _, seq := range seqs {
 		if err := st.each(add, seq); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return nil
+	return nil, nil
 }
 
 func (s *Store) message(r *stored, lane laneView) queue.Message {

@@ -162,8 +162,8 @@ func kindOf(err error) string {
 
 // fileGauges are read from the file system at each scrape.
 type fileGauges struct {
-	s                                   *Store
-	wal, database, free, reserve, lowOn *prometheus.Desc
+	s                                           *Store
+	wal, database, bodies, free, reserve, lowOn *prometheus.Desc
 }
 
 func newFileGauges(s *Store) *fileGauges {
@@ -174,6 +174,7 @@ func newFileGauges(s *Store) *fileGauges {
 		s:        s,
 		wal:      desc("sqlite_wal_bytes", "Size of the file of the write-ahead log."),
 		database: desc("sqlite_database_bytes", "Size of the database file, without the write-ahead log."),
+		bodies:   desc("sqlite_body_files_bytes", "Size of the files with large bodies that have yet to move to the database."),
 		free:     desc("disk_free_bytes", "Free space of the file system with the queue."),
 		reserve:  desc("disk_reserve_bytes", "Free space below which new messages are refused."),
 		lowOn:    desc("disk_low", "1 while new messages are refused for want of disk space."),
@@ -182,7 +183,7 @@ func newFileGauges(s *Store) *fileGauges {
 
 // Describe implements [prometheus.Collector].
 func (g *fileGauges) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{g.wal, g.database, g.free, g.reserve, g.lowOn} {
+	for _, d := range []*prometheus.Desc{g.wal, g.database, g.bodies, g.free, g.reserve, g.lowOn} {
 		ch <- d
 	}
 }
@@ -197,6 +198,7 @@ func (g *fileGauges) Collect(ch chan<- prometheus.Metric) {
 			gauge(d, float64(info.Size()))
 		}
 	}
+	gauge(g.bodies, float64(g.s.bodies.Size()))
 	if _, free, err := g.s.disk.space(); err == nil {
 		gauge(g.free, float64(free))
 	}

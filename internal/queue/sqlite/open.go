@@ -69,6 +69,9 @@ func (s *Store) open(ctx context.Context, o Options) error {
 	if err := s.disk.makeRoom(); err != nil {
 		return err
 	}
+	if s.rules = s.disk.bodyRules(); o.bodies != nil {
+		s.rules = *o.bodies
+	}
 	s.w = &writer{s: s, wakeAt: never, nextEnd: -never}
 	if s.w.c, err = connect(s.ctx, o.Path, readWrite); err != nil {
 		return err
@@ -87,7 +90,10 @@ func (s *Store) open(ctx context.Context, o Options) error {
 	if err := s.w.load(); err != nil {
 		return err
 	}
-	if s.readers, err = openReaders(s.ctx, o.Path); err != nil {
+	if err := s.openBodies(s.w.c); err != nil {
+		return err
+	}
+	if s.readers, err = openReaders(s.ctx, o.Path, s.bodies); err != nil {
 		return err
 	}
 	if s.keeper, err = newKeeper(s); err != nil {
@@ -98,17 +104,13 @@ func (s *Store) open(ctx context.Context, o Options) error {
 
 // sign marks the database as in use.
 func (s *Store) sign(found findings) error {
-	identity, err := s.w.c.value("SELECT identity FROM meta")
-	if err != nil {
-		return err
-	}
-	s.marker.identity, _ = identity.(string)
 	if old := found.marker.identity; found.marker.known && old != s.marker.identity {
 		s.log.Warn("the database is not the one that was here before", zap.String("path", s.path))
 	}
 	if err := s.w.sql.counted.run(int64(0)); err != nil {
 		return err
 	}
+	var err error
 	if s.files, err = rememberFiles(s.path); err != nil {
 		return err
 	}
@@ -135,6 +137,9 @@ func (s *Store) unwind() error {
 	if s.keeper != nil {
 		errs = append(errs, s.keeper.c.close())
 	}
+	if s.bodies != nil {
+		errs = append(errs, s.bodies.Close())
+	}
 	if s.readers != nil {
 		errs = append(errs, s.readers.close())
 	}
@@ -156,7 +161,7 @@ func (s *Store) shut() error {
 	s.timer.Stop()
 	if s.Err() != nil {
 		s.files.close()
-		return s.lock.Close()
+		return errors.Join(s.bodies.Close(), s.lock.Close())
 	}
 	for range readers { // those in use come back first
 		<-s.readers.free

@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"hookaido/internal/queue"
+	"hookaido/internal/queue/bodylog"
 )
 
 // readers is the number of read-only connections. Reading is copying, so more
@@ -15,7 +16,8 @@ const readers = 4
 
 const (
 	// rowid
-	sqlBodies = `SELECT seq, envelope, payload FROM body WHERE seq IN (`
+	sqlBodies = `SELECT seq, envelope, payload, segment FROM body WHERE seq IN (`
+	sqlPlaced = `SELECT payload, segment, at, length, sum FROM body WHERE seq = ?`
 	// the first entries of message_ready
 	sqlFirstQueued = `SELECT min(received), min(due) FROM (SELECT received, due FROM message INDEXED BY message_ready
 		WHERE state = 0 AND lane = ? ORDER BY due LIMIT ?)`
@@ -24,7 +26,9 @@ const (
 // reader is a read-only connection.
 type reader struct {
 	c             *conn
+	log           *bodylog.Log
 	bodies        bySize
+	placed        *stmt
 	firstOfQueued *stmt
 }
 
@@ -34,10 +38,10 @@ type readPool struct {
 	all  []*reader
 }
 
-func openReaders(ctx context.Context, path string) (*readPool, error) {
+func openReaders(ctx context.Context, path string, log *bodylog.Log) (*readPool, error) {
 	p := &readPool{free: make(chan *reader, readers)}
 	for range readers {
-		r, err := openReader(ctx, path)
+		r, err := openReader(ctx, path, log)
 		if err != nil {
 			return nil, errors.Join(err, p.close())
 		}
@@ -47,13 +51,16 @@ func openReaders(ctx context.Context, path string) (*readPool, error) {
 	return p, nil
 }
 
-func openReader(ctx context.Context, path string) (*reader, error) {
+func openReader(ctx context.Context, path string, log *bodylog.Log) (*reader, error) {
 	c, err := connect(ctx, path, readOnly)
 	if err != nil {
 		return nil, err
 	}
-	r := &reader{c: c}
+	r := &reader{c: c, log: log}
 	if r.bodies, err = c.prepareSizes(sqlBodies, "?", ")", 64, 16, 4, 1); err != nil {
+		return nil, errors.Join(err, c.close())
+	}
+	if r.placed, err = c.prepare(sqlPlaced); err != nil {
 		return nil, errors.Join(err, c.close())
 	}
 	if r.firstOfQueued, err = c.prepare(sqlFirstQueued); err != nil {
@@ -92,26 +99,33 @@ func (s *Store) read(ctx context.Context, f func(r *reader) error) error {
 }
 
 // readBodies makes messages of leased rows. One whose lease ran out and that was
-// settled by another meanwhile is left out.
+// settled by another meanwhile is left out, as is one whose body is lost.
 func (s *Store) readBodies(ctx context.Context, rows []leasedRow) ([]queue.Leased, error) {
 	messages := make([]queue.Leased, len(rows))
-	at := make(map[int64]int, len(rows))
-	seqs := make([]int64, len(rows))
-	for i := range rows {
-		at[rows[i].seq], seqs[i] = i, rows[i].seq
-	}
+	var lost []*leasedRow
+	var cause error
 	err := s.read(ctx, func(r *reader) error {
-		return r.bodies.eachKey(seqs, func(v []driver.Value) error {
-			i := at[v[0].(int64)]
-			envelope, err := queue.ParseEnvelope(v[1].([]byte))
-			if err != nil {
-				return fmt.Errorf("read message %s: %w", s.idOf(&rows[i]), err)
+		placed, err := s.readRows(r, rows, messages)
+		if err != nil {
+			return err
+		}
+		for _, i := range placed {
+			payload, there, err := r.payload(rows[i].seq)
+			switch {
+			case errors.Is(err, bodylog.ErrLost):
+				lost, cause, there = append(lost, &rows[i]), err, false
+			case err != nil:
+				return err
 			}
-			messages[i] = s.leased(&rows[i])
-			messages[i].Envelope, messages[i].Payload = envelope, v[2].([]byte)
-			return nil
-		})
+			if messages[i].Payload = payload; !there {
+				messages[i].ID = ""
+			}
+		}
+		return nil
 	})
+	if err == nil && len(lost) > 0 {
+		err = s.buryLost(ctx, lost, cause)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -122,6 +136,30 @@ func (s *Store) readBodies(ctx context.Context, rows []leasedRow) ([]queue.Lease
 		}
 	}
 	return kept, nil
+}
+
+// readRows fills messages with what the database has of rows, and returns which
+// of their payloads are in the log of bodies.
+func (s *Store) readRows(r *reader, rows []leasedRow, messages []queue.Leased) (placed []int, err error) {
+	at := make(map[int64]int, len(rows))
+	seqs := make([]int64, len(rows))
+	for i := range rows {
+		at[rows[i].seq], seqs[i] = i, rows[i].seq
+	}
+	err = r.bodies.eachKey(seqs, func(v []driver.Value) error {
+		i := at[v[0].(int64)]
+		envelope, err := queue.ParseEnvelope(v[1].([]byte))
+		if err != nil {
+			return fmt.Errorf("read message %s: %w", s.idOf(&rows[i]), err)
+		}
+		messages[i] = s.leased(&rows[i])
+		messages[i].Envelope, messages[i].Payload = envelope, v[2].([]byte)
+		if v[3] != nil {
+			placed = append(placed, i)
+		}
+		return nil
+	})
+	return placed, err
 }
 
 func (s *Store) idOf(r *leasedRow) string {

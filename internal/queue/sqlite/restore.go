@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+
+	"hookaido/internal/queue/bodylog"
 )
 
 // replaced is what the name of a database ends with that a copy took the place
@@ -123,7 +125,7 @@ func keptBefore(path string) (string, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		err = nil
 	}
-	return path + replaced, err
+	return path + replaced, errors.Join(err, bodylog.Rename(path, path+replaced))
 }
 
 // setAside gives the database at path another name, which must be free, with the
@@ -143,7 +145,7 @@ func setAside(path string) (kept string, err error) {
 	if err := os.Rename(path+"-wal", path+replaced+"-wal"); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return path + replaced, err
 	}
-	return path + replaced, nil
+	return path + replaced, bodylog.Rename(path, path+replaced)
 }
 
 // isThere reports whether there is anything of a name, a link included.

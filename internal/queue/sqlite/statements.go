@@ -11,6 +11,8 @@ const (
 	sqlInsertChosen  = `INSERT INTO message (seq, lane, due, received, size, since, chosen) VALUES (?,?,?,?,?,?,?)`
 	sqlInsertBody    = `INSERT INTO body (seq, lane, received, due, envelope, payload) VALUES `
 	bodyRow          = `(?,?,?,?,?,?)`
+	sqlInsertPlaced  = `INSERT INTO body (seq, lane, received, due, envelope, payload, segment, at, length, sum) VALUES `
+	placedRow        = `(?,?,?,?,?,?,?,?,?,?)`
 
 	// message_chosen
 	sqlFindChosen = `SELECT seq FROM message INDEXED BY message_chosen WHERE chosen = ?`
@@ -38,6 +40,12 @@ const (
 	sqlForget   = `UPDATE message SET lease = 0 WHERE seq = ?`
 	sqlDelete   = `DELETE FROM message WHERE seq IN (`
 	sqlDeleteB  = `DELETE FROM body WHERE seq IN (`
+	sqlMoveBody = `UPDATE body SET payload = ?, segment = NULL, at = NULL, length = NULL, sum = NULL WHERE seq = ? AND segment = ? AND at = ?`
+
+	// body_segment
+	sqlSegments = `SELECT segment, count(*) FROM body INDEXED BY body_segment WHERE segment IS NOT NULL GROUP BY segment ORDER BY segment`
+	// body_segment, in its order
+	sqlInSegment = `SELECT seq, segment, at, length, sum FROM body INDEXED BY body_segment WHERE segment = ? AND seq > ? ORDER BY seq LIMIT ?`
 
 	// rowid; lanes are few
 	sqlLanes      = `SELECT id, route, target, queued, leased, delivered, dead, canceled FROM lane`
@@ -80,7 +88,7 @@ type statements struct {
 	selectLanes, insertLane, updateLane, countQueued, countLeased, counted, nextSeq, beat, probe,
 	insertClaims, someClaims, deleteClaims, claims, logSize, vacuum, pages, shiftLeases, shiftQueued,
 	trimAttempts *stmt
-	insertMessage, insertBody, insertAttempt, byKey, delete, deleteBody bySize
+	insertMessage, insertBody, insertPlaced, insertAttempt, byKey, delete, deleteBody bySize
 }
 
 func (q *statements) prepare(c *conn) error {
@@ -115,6 +123,7 @@ func (q *statements) prepare(c *conn) error {
 	}{
 		{&q.insertMessage, sqlInsertMessage, "(?,?,?,?,?,?)", "", []int{16, 4, 1}},
 		{&q.insertBody, sqlInsertBody, bodyRow, "", []int{16, 4, 1}},
+		{&q.insertPlaced, sqlInsertPlaced, placedRow, "", []int{16, 4, 1}},
 		{&q.insertAttempt, sqlInsertAttempt, attemptRow, "", []int{16, 4, 1}},
 		{&q.byKey, sqlByKey, "?", ")", []int{64, 8, 1}},
 		{&q.delete, sqlDelete, "?", ")", []int{64, 8, 1}},

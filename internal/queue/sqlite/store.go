@@ -14,6 +14,11 @@
 // (read.go). Counters, claims, lanes and hints live in memory beside the
 // database and change only with a successful commit.
 //
+// A burst of large payloads goes to a log of bodies beside the database (package
+// bodylog): SQLite would write each twice and all in one line. Their rows say
+// where they are (bodies.go), and the keeper moves them into the database when
+// the burst is over (bodymove.go).
+//
 // A batch that only leases is committed without a sync: after a power cut those
 // messages are queued again, which at-least-once allows.
 //
@@ -34,12 +39,14 @@ import (
 
 	"hookaido/internal/clock"
 	"hookaido/internal/queue"
+	"hookaido/internal/queue/bodylog"
 )
 
 // Options configure [Open]. Path and Clock must be set.
 type Options struct {
 	// Path is the database file. Beside it the engine keeps PATH-wal, PATH-shm,
-	// PATH.lock, PATH.state and PATH.ballast.
+	// PATH.lock, PATH.state, PATH.ballast and, for a while after a burst of large
+	// bodies, PATH.bodies-1 and so on.
 	Path   string
 	Clock  clock.Clock
 	Limits queue.Limits
@@ -56,6 +63,9 @@ type Options struct {
 	// CheckTime bounds the check of the database after an unclean stop; 0 means
 	// [DefaultCheckTime].
 	CheckTime time.Duration
+
+	// bodies replaces the rules for large payloads, in tests.
+	bodies *bodyRules
 }
 
 // DefaultCheckTime is the value of [Options.CheckTime] when it is not set.
@@ -95,6 +105,11 @@ type Store struct {
 	metrics *metrics
 	readers *readPool
 	tag     uint64
+
+	bodies   *bodylog.Log
+	rules    bodyRules
+	arriving atomic.Int64 // octets of large payloads in calls of Enqueue
+	full     atomic.Bool  // the last message was refused for the depth limit
 
 	w        *writer // owned by whoever is busy, see gate
 	gate     gate
