@@ -119,9 +119,6 @@ func (k *keeper) vacuum(idle, low bool) (more bool, err error) {
 		return false, nil
 	}
 	err = k.task(func(w *writer) error {
-		if err := w.setSynced(false); err != nil {
-			return err
-		}
 		// stepping does the work
 		err := w.sql.vacuum.each(func([]driver.Value) error { return nil })
 		return errors.Join(err, w.readLog())

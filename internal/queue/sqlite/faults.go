@@ -55,10 +55,13 @@ const (
 	faultFatal              // what is on the disk is uncertain
 )
 
+// errSync means that what was committed may not be on the disk.
+var errSync = errors.New("the write-ahead log can't be synced")
+
 // classify sorts the errors of a transaction.
 func classify(err error) fault {
 	var e sqlite3.Error
-	if errors.Is(err, errReplaced) {
+	if errors.Is(err, errReplaced) || errors.Is(err, errSync) {
 		return faultFatal
 	}
 	if !errors.As(err, &e) {

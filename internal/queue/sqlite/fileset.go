@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -28,6 +29,7 @@ const namesHold = 100 * time.Millisecond
 // fileSet remembers which files are open, to notice when their names lead to
 // others, or nowhere.
 type fileSet struct {
+	mu    sync.Mutex
 	names []string
 	ids   []fileID
 	// notices is an inotify descriptor on the files and their folder, or
@@ -78,6 +80,8 @@ func identify(name string) (fileID, error) {
 
 // checkAt is check, at a monotonic time, unless nothing can have changed.
 func (s *fileSet) checkAt(now time.Duration) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.notices >= 0 && now < s.until && !s.noticed() {
 		return nil
 	}

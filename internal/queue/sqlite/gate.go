@@ -46,12 +46,13 @@ func (c *call) base() *call { return c }
 // goroutine takes them over in batches.
 type gate struct {
 	mu      sync.Mutex
-	idle    sync.Cond // signals that busy became false
+	idle    sync.Cond // signals that nobody is busy or syncs
 	pending []operation
 	parked  map[string][]*leaseOp // by route, in order of arrival
 	busy    bool
+	syncing bool // callers wait for a sync; until it is done, nobody else may promise anything
 	again   bool // time has passed: look again at leases and due messages
-	last    int  // operations in the last batch
+	last    int  // operations in the last batch that was not taken during a sync
 	closed  bool
 	kick    chan struct{} // hands busy over to the store's goroutine
 }
@@ -62,8 +63,23 @@ func (g *gate) init() {
 	g.kick = make(chan struct{}, 1)
 }
 
+// ready reports whether there is work that may be begun. The caller holds mu.
+func (g *gate) ready() bool {
+	if !g.syncing || g.again {
+		return len(g.pending) > 0 || g.again
+	}
+	return slices.ContainsFunc(g.pending, unpromised)
+}
+
+// unpromised reports whether an operation may be worked on during a sync.
+func unpromised(o operation) bool { return !o.base().synced }
+
 // take removes the next batch from pending. The caller holds mu.
 func (g *gate) take() []operation {
+	g.again = false
+	if g.syncing {
+		return g.takeUnpromised()
+	}
 	n, weight := 0, 0
 	for _, o := range g.pending {
 		c := o.base()
@@ -82,8 +98,22 @@ func (g *gate) take() []operation {
 	} else {
 		g.pending = g.pending[n:]
 	}
-	g.again = false
 	g.last = n
+	return batch
+}
+
+// takeUnpromised is take during a sync.
+func (g *gate) takeUnpromised() []operation {
+	var batch, rest []operation
+	for _, o := range g.pending {
+		alone := len(batch) > 0 && (o.base().alone || batch[0].base().alone)
+		if unpromised(o) && !alone && len(batch) < maxBatchOps {
+			batch = append(batch, o)
+		} else {
+			rest = append(rest, o)
+		}
+	}
+	g.pending = rest
 	return batch
 }
 
@@ -107,28 +137,29 @@ func (s *Store) submit(o operation, mayWork bool) error {
 		return err
 	}
 	g.pending = append(g.pending, o)
-	if g.busy {
+	if g.busy || g.syncing && o.base().synced {
 		g.mu.Unlock()
 		return nil
 	}
 	g.busy = true
 	// where others are about, the switch gives them time to join the batch
-	if !mayWork || g.last > 1 {
-		g.mu.Unlock()
+	if !mayWork || g.last > 1 && !g.syncing {
 		g.kick <- struct{}{}
+		g.mu.Unlock()
 		return nil
 	}
 	batch := s.takeBatch()
 	g.mu.Unlock()
-	s.process(batch)
-	g.mu.Lock()
-	if len(g.pending) > 0 || g.again {
-		g.mu.Unlock()
-		g.kick <- struct{}{}
+	if !s.step(batch) {
 		return nil
 	}
-	g.rest()
-	g.mu.Unlock()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.ready() {
+		g.kick <- struct{}{}
+	} else {
+		g.rest()
+	}
 	return nil
 }
 
@@ -149,7 +180,11 @@ func (g *gate) rest() {
 	g.idle.Broadcast()
 }
 
-// work is the store's goroutine.
+// workers is the number of the store's goroutines: while one syncs, the other
+// works on what needs no sync.
+const workers = 2
+
+// work is one of the store's goroutines.
 func (s *Store) work() {
 	defer s.loops.Done()
 	for {
@@ -169,14 +204,16 @@ func (s *Store) drain() {
 	g := &s.gate
 	for {
 		g.mu.Lock()
-		if len(g.pending) == 0 && !g.again {
+		if !g.ready() {
 			g.rest()
 			g.mu.Unlock()
 			return
 		}
 		batch := s.takeBatch()
 		g.mu.Unlock()
-		s.process(batch)
+		if !s.step(batch) {
+			return
+		}
 	}
 }
 
@@ -279,7 +316,7 @@ func (s *Store) shutGate(err error) {
 	defer g.mu.Unlock()
 	g.closed = true
 	g.dismissAll(err)
-	for g.busy {
+	for g.busy || g.syncing {
 		g.idle.Wait()
 	}
 	g.dismissAll(err) // those whom the last batch told to wait

@@ -110,7 +110,7 @@ func (m *metrics) register(s *Store, r prometheus.Registerer) error {
 
 // batchDone tells of a batch that took a time, of which err says how it ended.
 // A batch without a transaction, of reads for instance, is none.
-func (m *metrics) batchDone(w *writer, batch []operation, took time.Duration, err error) {
+func (m *metrics) batchDone(c promises, took time.Duration, err error) {
 	if err != nil {
 		kind := kindOf(err)
 		if kind == "busy" {
@@ -121,11 +121,11 @@ func (m *metrics) batchDone(w *writer, batch []operation, took time.Duration, er
 		m.errors.WithLabelValues(backend, opWrite, kind).Inc()
 		return
 	}
-	if !w.tx.done {
+	if !c.committed {
 		return
 	}
-	m.batch.Observe(float64(len(batch)))
-	for _, o := range batch {
+	m.batch.Observe(float64(len(c.batch)))
+	for _, o := range c.batch {
 		if _, leases := o.(*leaseOp); !leases {
 			m.write.took(took)
 			return

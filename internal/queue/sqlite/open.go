@@ -111,6 +111,9 @@ func (s *Store) sign(found findings) error {
 		return err
 	}
 	var err error
+	if s.walFile, err = openLogFile(s.path); err != nil {
+		return err
+	}
 	if s.files, err = rememberFiles(s.path); err != nil {
 		return err
 	}
@@ -122,8 +125,10 @@ func (s *Store) start() {
 	s.timer = s.clock.NewTimer(untilWait(0, never))
 	s.timer.Stop()
 	s.disk.restore() // the reserve must be there before the first message
-	s.loops.Add(3)
-	go s.work()
+	s.loops.Add(2 + workers)
+	for range workers {
+		go s.work()
+	}
 	go s.prune()
 	go s.keeper.run()
 }
@@ -133,6 +138,9 @@ func (s *Store) unwind() error {
 	var errs []error
 	if s.files != nil {
 		s.files.close()
+	}
+	if s.walFile != nil {
+		errs = append(errs, s.walFile.f.Close())
 	}
 	if s.keeper != nil {
 		errs = append(errs, s.keeper.c.close())
@@ -161,7 +169,7 @@ func (s *Store) shut() error {
 	s.timer.Stop()
 	if s.Err() != nil {
 		s.files.close()
-		return errors.Join(s.bodies.Close(), s.lock.Close())
+		return errors.Join(s.walFile.f.Close(), s.bodies.Close(), s.lock.Close())
 	}
 	for range readers { // those in use come back first
 		<-s.readers.free
@@ -221,11 +229,8 @@ func (w *writer) prepare(o Options) error {
 	if err := w.c.c.SetFileControlInt("main", persistWAL, 1); err != nil {
 		return err
 	}
-	if err := w.setSynced(true); err != nil {
+	if err := w.synchronous(2); err != nil { // FULL
 		return err
-	}
-	if level, err := w.c.integer("PRAGMA synchronous"); err != nil || level != 2 {
-		return errors.Join(fmt.Errorf("synchronous is %d, not FULL (2)", level), err)
 	}
 	if err := migrate(w.c, o); err != nil {
 		return err
@@ -237,9 +242,23 @@ func (w *writer) prepare(o Options) error {
 	if err := w.checkLength(); err != nil {
 		return err
 	}
+	if err := w.synchronous(1); err != nil { // NORMAL: promises are synced beside SQLite, see logFile
+		return err
+	}
 	if err := w.sql.prepare(w.c); err != nil {
 		return &OpenError{OpenForeign, o.Path, "its tables are not as they should be",
 			"restore the database from a backup", err}
+	}
+	return nil
+}
+
+// synchronous sets how SQLite syncs, and makes sure of it.
+func (w *writer) synchronous(level int64) error {
+	if err := w.c.exec(fmt.Sprintf("PRAGMA synchronous = %d", level)); err != nil {
+		return err
+	}
+	if got, err := w.c.integer("PRAGMA synchronous"); err != nil || got != level {
+		return errors.Join(fmt.Errorf("synchronous is %d, not %d", got, level), err)
 	}
 	return nil
 }

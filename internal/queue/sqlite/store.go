@@ -19,8 +19,11 @@
 // where they are (bodies.go), and the keeper moves them into the database when
 // the burst is over (bodymove.go).
 //
-// A batch that only leases is committed without a sync: after a power cut those
-// messages are queued again, which at-least-once allows.
+// SQLite commits without a sync; the WAL is synced beside it before whoever was
+// promised something is answered (sync.go). Meanwhile the write connection is
+// free for what promises nothing, leases above all: after a power cut those
+// messages are queued again, which at-least-once allows. So a consumer may have
+// a message before its sender has the answer.
 //
 // When a sync fails, nothing can be said about what is on the disk any more.
 // The store then refuses everything and closes [Store.Failed]; the process is
@@ -99,6 +102,7 @@ type Store struct {
 
 	lock    *os.File // PATH.lock, which names us
 	held    *os.File // the database itself, held under a lock too
+	walFile *logFile
 	files   *fileSet
 	marker  marker
 	disk    *diskGuard

@@ -28,7 +28,6 @@ type writer struct {
 	oldest      int64 // no queued message has a smaller seq
 	nextEnd     int64 // no lease ends sooner
 	offset      int64 // wall minus monotonic time at the last batch
-	full        bool  // synchronous is FULL, not NORMAL
 	wakeAt      int64 // when the store's timer fires; never if it is not set
 	logPages    int64 // pages in the WAL after the last commit
 	logFile     int64 // size of the WAL's file, in octets, if we grew it
@@ -60,12 +59,16 @@ type transaction struct {
 	served []*leaseOp // parked consumers that got something
 }
 
-// process runs a batch: one transaction, one commit, then the answers.
-func (s *Store) process(batch []operation) {
+// process runs a batch in one transaction and commits it. It answers all that
+// needs no sync: everything if the batch failed; else consumers, who get their
+// messages while those who stored something wait for the sync. If somebody does,
+// it returns what is to be synced.
+func (s *Store) process(batch []operation) (c promises, waits bool) {
 	w := s.w
+	w.boundLog()
 	if len(batch) == 1 && batch[0].base().alone {
 		w.answer(batch, batch[0].apply(w))
-		return
+		return c, false
 	}
 	w.now = queue.Nanos(s.clock.Now())
 	began := s.clock.Monotonic()
@@ -77,15 +80,17 @@ func (s *Store) process(batch []operation) {
 		s.metrics.retries.inc()
 		err = w.squeeze(batch, err)
 	}
-	s.metrics.batchDone(w, batch, s.clock.Monotonic()-began, err)
+	c = promises{batch: batch, began: began, committed: err == nil && w.tx.done, wrote: w.tx.wrote}
+	if err == nil && w.tx.synced {
+		w.answer(batch, nil)
+		return c, true
+	}
+	s.metrics.batchDone(c, s.clock.Monotonic()-began, err)
 	if err == nil {
 		err = s.files.checkAt(s.clock.Monotonic())
 	}
-	if err == nil && w.tx.synced && w.tx.wrote {
-		s.lastSync.Store(int64(s.clock.Monotonic()))
-	}
 	w.answer(batch, err)
-	w.boundLog()
+	return c, false
 }
 
 // squeeze runs a batch for which there was no space again, without the new
@@ -164,28 +169,10 @@ func (w *writer) open() error {
 	if w.tx.open {
 		return nil
 	}
-	// outside of a transaction the setting can be changed
-	if w.full != w.tx.synced {
-		if err := w.setSynced(w.tx.synced); err != nil {
-			return err
-		}
-	}
 	if err := w.sql.begin.step(); err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
 	w.tx.open = true
-	return nil
-}
-
-func (w *writer) setSynced(full bool) error {
-	sql := "PRAGMA synchronous = NORMAL"
-	if full {
-		sql = "PRAGMA synchronous = FULL"
-	}
-	if err := w.c.exec(sql); err != nil {
-		return err
-	}
-	w.full = full
 	return nil
 }
 
@@ -223,8 +210,9 @@ func (w *writer) rollback() error {
 	return err
 }
 
-// answer makes the outcome of a batch known: to its callers, to the consumers
-// that it served, to those that have to wait on.
+// answer makes the outcome of a batch known: to the consumers that it served, to
+// those that have to wait on, and to its callers, but for those who wait for a
+// sync.
 func (w *writer) answer(batch []operation, err error) {
 	s := w.s
 	if err != nil {
@@ -243,7 +231,9 @@ func (w *writer) answer(batch []operation, err error) {
 	}
 	w.tx.served = w.tx.served[:0]
 	for _, o := range batch {
-		w.answerOne(o, err)
+		if err != nil || !o.base().synced {
+			w.answerOne(o, err)
+		}
 	}
 	if s.Err() != nil {
 		g.dismissAll(&queue.UnavailableError{Cause: s.failure})
