@@ -38,11 +38,14 @@ type Message struct {
 	DeadReason string    `json:"dead_reason,omitempty"`
 	// ChangedAt is when the message came into its present life: received,
 	// requeued, resumed, canceled, delivered or dead. Retention counts from here.
-	ChangedAt    time.Time         `json:"changed_at"`
-	PayloadBytes int               `json:"payload_bytes"`
-	Payload      []byte            `json:"payload_b64,omitempty"`
-	Headers      map[string]string `json:"headers,omitempty"`
-	Trace        map[string]string `json:"trace,omitempty"`
+	ChangedAt    time.Time `json:"changed_at"`
+	PayloadBytes int       `json:"payload_bytes"`
+	Payload      []byte    `json:"payload_b64,omitempty"`
+	// PayloadLost says that the payload was asked for and is missing or damaged
+	// on the disk.
+	PayloadLost bool              `json:"payload_lost,omitempty"`
+	Headers     map[string]string `json:"headers,omitempty"`
+	Trace       map[string]string `json:"trace,omitempty"`
 }
 
 // List returns a page of messages. An error is a [*Refusal] or one of the
@@ -94,7 +97,7 @@ func (r *ListRequest) item(from *queue.Message) Message {
 		ChangedAt: from.Since.UTC(), PayloadBytes: from.Size,
 	}
 	if r.Payload {
-		item.Payload = from.Payload
+		item.Payload, item.PayloadLost = from.Payload, from.PayloadLost
 	}
 	if r.Headers {
 		item.Headers = from.Envelope.HeaderMap()

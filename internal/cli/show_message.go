@@ -65,6 +65,9 @@ func (p *program) showMessage(cmd *cobra.Command, id string, raw, asJSON bool) e
 	if err != nil {
 		return err
 	}
+	if raw && found.PayloadLost {
+		return errors.New("the payload of message " + found.ID + " is missing or damaged on the disk; journalctl -u hookaido says which file")
+	}
 	if raw {
 		_, err := p.Stdout.Write(found.Payload)
 		return err
@@ -107,6 +110,9 @@ func (p *program) printMessage(m *message) error {
 	}
 	for _, name := range slices.Sorted(maps.Keys(m.Headers)) {
 		fmt.Fprintf(p.Stdout, "  %s: %s\n", printable(name), printable(m.Headers[name]))
+	}
+	if m.PayloadLost {
+		fmt.Fprintln(p.Stdout, "\nThe payload is missing or damaged on the disk; journalctl -u hookaido says which file.")
 	}
 	if err := p.printPayload(m.Payload); err != nil || len(m.Attempts) == 0 {
 		return err

@@ -43,9 +43,11 @@ type Message struct {
 	Reason string
 	// Size is the length of the payload in octets.
 	Size int
-	// Envelope and Payload are there only if they were asked for.
-	Envelope Envelope
-	Payload  []byte
+	// Envelope and Payload are there only if they were asked for. PayloadLost
+	// says that the payload was, and can't be read any more.
+	Envelope    Envelope
+	Payload     []byte
+	PayloadLost bool
 	// Place is where the message stands in lists.
 	Place Cursor
 }

@@ -17,16 +17,14 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-
-	"golang.org/x/sys/unix"
 )
 
 var (
 	// ErrClosed means that the log takes nothing any more.
 	ErrClosed = errors.New("the log of large bodies is closed")
-	// ErrNoSpace means that a payload does not fit on the disk. Nothing of it is
-	// kept.
-	ErrNoSpace = errors.New("no space for a large body")
+	// ErrNotNow means that a payload can't be taken, for want of space or for
+	// another reason that is no failed sync. Others may be.
+	ErrNotNow = errors.New("a large body can't be written to its file")
 	// ErrLost means that a payload is not where it was put: its segment is
 	// missing, of another database, cut or damaged.
 	ErrLost = errors.New("a large body is lost")
@@ -74,6 +72,9 @@ type Log struct {
 	stop chan struct{}
 	loop sync.WaitGroup
 
+	creating sync.Mutex // held, before mu, while a segment is made
+	writing  sync.WaitGroup
+
 	mu       sync.Mutex
 	segments map[int64]*segment
 	active   *segment // gets the next payload; nil if there is none
@@ -82,6 +83,7 @@ type Log struct {
 	appends  int64
 	waiting  []waiter
 	refusal  error // why nothing is taken any more
+	closed   bool
 }
 
 // segment is one file.
@@ -113,6 +115,9 @@ func Open(o Options) (l *Log, strange []string, err error) {
 	for _, n := range numbers {
 		l.last = max(l.last, n)
 		f, err := openSegment(o, n)
+		if errors.Is(err, ErrLost) && removeUnbegun(Name(o.Path, n)) {
+			continue
+		}
 		if errors.Is(err, ErrLost) {
 			strange = append(strange, Name(o.Path, n))
 			continue
@@ -133,8 +138,8 @@ func Open(o Options) (l *Log, strange []string, err error) {
 
 // Append writes payloads and syncs them to the disk. Until release is called,
 // which must be done once the database refers to the places or never will,
-// their segment stays. An error other than [ErrNoSpace] and [ErrClosed] says
-// that the disk fails; then nothing is taken any more.
+// their segment stays. An error other than [ErrNotNow] and [ErrClosed] says that
+// the disk fails; then nothing is taken any more.
 func (l *Log) Append(payloads [][]byte) (places []Place, release func(), err error) {
 	total := int64(0)
 	for _, p := range payloads {
@@ -144,38 +149,51 @@ func (l *Log) Append(payloads [][]byte) (places []Place, release func(), err err
 	if err != nil {
 		return nil, nil, err
 	}
-	places = make([]Place, len(payloads))
-	for i, p := range payloads {
-		if _, err := g.file.WriteAt(p, at); err != nil {
-			l.release(g)
-			return nil, nil, l.writeFailed(err)
-		}
-		places[i] = Place{Segment: g.number, At: at, Length: int64(len(p)), Sum: crc32.Checksum(p, castagnoli)}
-		at += aligned(int64(len(p)))
+	defer l.writing.Done()
+	if places, err = g.write(payloads, at); err == nil {
+		err = l.synced(g)
 	}
-	if err := l.synced(g); err != nil {
+	if err != nil {
 		l.release(g)
 		return nil, nil, err
 	}
 	return places, func() { l.release(g) }, nil
 }
 
+// write writes payloads, which are not promised yet, from offset at on.
+func (g *segment) write(payloads [][]byte, at int64) ([]Place, error) {
+	places := make([]Place, len(payloads))
+	for i, p := range payloads {
+		if _, err := g.file.WriteAt(p, at); err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrNotNow, err)
+		}
+		places[i] = Place{Segment: g.number, At: at, Length: int64(len(p)), Sum: crc32.Checksum(p, castagnoli)}
+		at += aligned(int64(len(p)))
+	}
+	return places, nil
+}
+
 func aligned(n int64) int64 { return (n + blockSize - 1) / blockSize * blockSize }
 
-// reserve finds room for n octets in the active segment, or begins another.
+// reserve finds room for n octets in the active segment, or begins another. If
+// it succeeds, the caller is counted as writing.
 func (l *Log) reserve(n int64) (g *segment, at int64, err error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.refusal != nil {
-		return nil, 0, l.refusal
-	}
-	if l.active == nil || l.active.end > blockSize && l.active.end+n > l.o.SegmentSize {
-		if err := l.begin(); err != nil {
-			if !errors.Is(err, ErrNoSpace) {
-				l.refusal = err
-			}
+	for {
+		if g, at, err = l.place(n); g != nil || err != nil {
+			return g, at, err
+		}
+		if err := l.begin(n); err != nil {
 			return nil, 0, err
 		}
+	}
+}
+
+// place is reserve without a new segment; it returns none if there must be one.
+func (l *Log) place(n int64) (g *segment, at int64, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.refusal != nil || !l.fits(n) {
+		return nil, 0, l.refusal
 	}
 	g = l.active
 	at = g.end
@@ -183,17 +201,39 @@ func (l *Log) reserve(n int64) (g *segment, at int64, err error) {
 	g.users++
 	l.size += n
 	l.appends++
+	l.writing.Add(1)
 	return g, at, nil
 }
 
-// begin makes a segment and its name durable. The caller holds mu.
-func (l *Log) begin() error {
-	number := l.last + 1
+// fits reports whether the active segment takes n octets. The caller holds mu.
+func (l *Log) fits(n int64) bool {
+	return l.active != nil && (l.active.end == blockSize || l.active.end+n <= l.o.SegmentSize)
+}
+
+// begin makes a segment for n octets, with a durable name, unless somebody else
+// did.
+func (l *Log) begin(n int64) error {
+	l.creating.Lock()
+	defer l.creating.Unlock()
+	l.mu.Lock()
+	done := l.fits(n) || l.refusal != nil
+	if !done {
+		l.last++ // also if it fails, because that name may be taken
+	}
+	number := l.last
+	l.mu.Unlock()
+	if done {
+		return nil
+	}
 	f, err := createSegment(l.o, number)
 	if err != nil {
-		return noSpace(err)
+		return fmt.Errorf("%w: %w", ErrNotNow, err)
 	}
-	l.last = number
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.refusal != nil {
+		return errors.Join(l.refusal, f.Close(), os.Remove(f.Name()))
+	}
 	l.active = &segment{number: number, file: f, end: blockSize}
 	l.segments[number] = l.active
 	l.size += blockSize
@@ -206,40 +246,41 @@ func (l *Log) release(g *segment) {
 	l.mu.Unlock()
 }
 
-// noSpace tells a full disk from one that fails.
-func noSpace(err error) error {
-	if errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) {
-		return fmt.Errorf("%w: %w", ErrNoSpace, err)
-	}
-	return err
-}
-
-func (l *Log) writeFailed(err error) error {
-	if err = noSpace(err); errors.Is(err, ErrNoSpace) {
-		return err
-	}
-	return l.fail(err)
-}
-
-// fail makes err the answer to everything from now on.
+// fail makes err the answer to everything from now on, if there is none yet, and
+// returns the answer.
 func (l *Log) fail(err error) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.refusal == nil {
 		l.refusal = err
 	}
-	return err
+	return l.refusal
 }
 
-// Read returns the payload at a place. It fails with [ErrLost].
+// Read returns the payload at a place. It fails with [ErrLost], or with
+// [ErrClosed] if that can't be known any more.
 func (l *Log) Read(p Place) ([]byte, error) {
-	l.mu.Lock()
-	g := l.segments[p.Segment]
-	l.mu.Unlock()
-	if g == nil {
+	g, closed := l.find(p.Segment)
+	if g == nil && !closed {
 		return nil, fmt.Errorf("%w: there is no %s", ErrLost, Name(l.o.Path, p.Segment))
 	}
-	return readPlace(g.file, p)
+	if g != nil {
+		payload, err := readPlace(g.file, p)
+		if err == nil || !errors.Is(err, os.ErrClosed) {
+			return payload, err
+		}
+		if _, closed = l.find(p.Segment); !closed {
+			return nil, err // it was dropped
+		}
+	}
+	return nil, ErrClosed
+}
+
+// find returns a segment, and whether the log is closed.
+func (l *Log) find(number int64) (g *segment, closed bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.segments[number], l.closed
 }
 
 func readPlace(f *os.File, p Place) ([]byte, error) {
@@ -265,12 +306,14 @@ func (l *Log) Close() error {
 	_ = l.fail(ErrClosed)
 	close(l.stop)
 	l.loop.Wait()
+	l.writing.Wait()
 	return l.closeFiles()
 }
 
 func (l *Log) closeFiles() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.closed = true
 	var errs []error
 	for _, g := range l.segments {
 		errs = append(errs, g.file.Close())

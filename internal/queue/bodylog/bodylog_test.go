@@ -280,3 +280,65 @@ func TestRename(t *testing.T) {
 		t.Errorf("left are %v, %v", left, err)
 	}
 }
+
+// A name that is taken is passed over.
+func TestTakenName(t *testing.T) {
+	path := dbPath(t)
+	l := open(t, Options{Path: path})
+	must(t, os.WriteFile(Name(path, 1), []byte("somebody's"), 0o600))
+	if _, _, err := l.Append([][]byte{[]byte("x")}); !errors.Is(err, ErrNotNow) {
+		t.Errorf("Append = %v, want ErrNotNow", err)
+	}
+	if p := add(t, l, []byte("x")); p[0].Segment != 2 {
+		t.Errorf("the segment is %d, want 2", p[0].Segment)
+	}
+	if content, err := os.ReadFile(Name(path, 1)); err != nil || string(content) != "somebody's" {
+		t.Errorf("the file has %q, %v", content, err)
+	}
+}
+
+// What a crash left of a segment without payloads goes at the next start.
+func TestUnbegunSegments(t *testing.T) {
+	path := dbPath(t)
+	must(t, os.WriteFile(Name(path, 1), nil, 0o600))
+	must(t, os.WriteFile(Name(path, 2), make([]byte, blockSize), 0o600))
+	l := open(t, Options{Path: path}) // nothing is strange
+	if left, err := Numbers(path); err != nil || len(left) > 0 {
+		t.Errorf("left are %v, %v", left, err)
+	}
+	if p := add(t, l, []byte("x")); p[0].Segment != 3 {
+		t.Errorf("the segment is %d, want 3", p[0].Segment)
+	}
+}
+
+// Close ends appends with ErrClosed, whatever they are at.
+func TestCloseDuringAppends(t *testing.T) {
+	payloads := make([][]byte, 100)
+	for i := range payloads {
+		payloads[i] = body(i, 16<<10)
+	}
+	for range 20 {
+		l, _, err := Open(Options{Path: dbPath(t), Identity: identity})
+		must(t, err)
+		var wg sync.WaitGroup
+		begun := make(chan struct{}, 3)
+		for range cap(begun) {
+			wg.Go(func() {
+				begun <- struct{}{}
+				places, release, err := l.Append(payloads)
+				switch {
+				case err == nil:
+					if _, err := l.Read(places[0]); err != nil && !errors.Is(err, ErrClosed) {
+						t.Errorf("Read = %v", err)
+					}
+					release()
+				case !errors.Is(err, ErrClosed):
+					t.Errorf("Append = %v, want ErrClosed", err)
+				}
+			})
+		}
+		<-begun
+		must(t, l.Close())
+		wg.Wait()
+	}
+}

@@ -28,7 +28,7 @@ func TestNoSpace(t *testing.T) {
 			release()
 		}
 	}
-	if !errors.Is(err, ErrNoSpace) || len(places) < 10 {
+	if !errors.Is(err, ErrNotNow) || !errors.Is(err, unix.ENOSPC) || len(places) < 10 {
 		t.Fatalf("after %d payloads: %v", len(places), err)
 	}
 	for n, p := range places {
@@ -43,4 +43,22 @@ func TestNoSpace(t *testing.T) {
 	if _, err := os.Stat(Name(path, p[0].Segment)); err != nil {
 		t.Error(err)
 	}
+}
+
+// Without a descriptor for a new file nothing is taken, and later it is.
+func TestNoDescriptor(t *testing.T) {
+	l := open(t, Options{Path: dbPath(t)})
+	var usual unix.Rlimit
+	must(t, unix.Getrlimit(unix.RLIMIT_NOFILE, &usual))
+	probe, err := os.Open(os.DevNull)
+	must(t, err)
+	must(t, unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: uint64(probe.Fd()), Max: usual.Max})) // that one, and the next
+	must(t, probe.Close())
+	_, _, err = l.Append([][]byte{[]byte("x")})
+	must(t, unix.Setrlimit(unix.RLIMIT_NOFILE, &usual))
+	if !errors.Is(err, ErrNotNow) || !errors.Is(err, unix.EMFILE) {
+		t.Errorf("Append = %v, want ErrNotNow for EMFILE", err)
+	}
+	p := add(t, l, []byte("y"))
+	expect(t, l.Read, p[0], []byte("y"))
 }

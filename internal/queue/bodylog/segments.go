@@ -1,6 +1,7 @@
 package bodylog
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -115,6 +116,20 @@ func openSegment(o Options, number int64) (*os.File, error) {
 	return f, nil
 }
 
+// removeUnbegun removes a file that a crash left before it got its header, and
+// so before any payload.
+func removeUnbegun(name string) bool {
+	info, err := os.Lstat(name)
+	if err != nil || !info.Mode().IsRegular() || info.Size() > blockSize {
+		return false
+	}
+	content, err := os.ReadFile(name) //nolint:gosec // a name of ours, and no link
+	if err != nil || bytes.Count(content, []byte{0}) != len(content) {
+		return false
+	}
+	return os.Remove(name) == nil
+}
+
 // Size returns the octets of all segments.
 func (l *Log) Size() int64 {
 	l.mu.Lock()
@@ -149,18 +164,24 @@ func (l *Log) Settled(seal bool) []int64 {
 	return numbers
 }
 
-// Drop removes a segment that [Log.Settled] returned.
+// Drop removes a segment that [Log.Settled] returned. If its file can't be
+// removed, it stays.
 func (l *Log) Drop(number int64) error {
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	g := l.segments[number]
+	delete(l.segments, number)
+	l.mu.Unlock()
 	if g == nil {
 		return nil
 	}
-	if err := os.Remove(g.file.Name()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	// not under the mutex: to remove a large file takes its time
+	err := os.Remove(g.file.Name())
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err != nil && !errors.Is(err, fs.ErrNotExist) && !l.closed {
+		l.segments[number] = g
 		return err
 	}
-	delete(l.segments, number)
 	l.size -= g.end
 	return g.file.Close()
 }

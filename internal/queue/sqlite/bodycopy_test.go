@@ -7,12 +7,14 @@ import (
 	"time"
 
 	"hookaido/internal/queue"
+	"hookaido/internal/queue/bodylog"
 )
 
 // C55: a copy has the bodies too that are in body files when it is made, and is
 // one file, while messages go and come and bodies move.
 func TestCopyHasBodies(t *testing.T) {
 	s := open(t, Options{bodies: allApart()})
+	s.bodiesStay.Store(true)
 	const n = 200
 	for i := range n {
 		enqueue(t, s, large(i))
@@ -27,6 +29,7 @@ func TestCopyHasBodies(t *testing.T) {
 	write(t, to, "")
 	copying := copying{from: s.path, to: to, progress: func(done, total int) {
 		if done == total {
+			s.bodiesStay.Store(false)
 			must(t, s.dropLeases(leased[50:100]))
 			// the files that had them go, and those of the others move
 			eventually(t, time.Minute, "the files are gone", func() bool { return len(bodyFiles(t, s.path)) == 0 })
@@ -63,6 +66,7 @@ func TestCopyHasBodies(t *testing.T) {
 // how many it lacks.
 func TestCopyOfAStoppedQueueHasBodies(t *testing.T) {
 	s := open(t, Options{bodies: allApart()})
+	s.bodiesStay.Store(true)
 	for i := range 10 {
 		enqueue(t, s, large(i))
 	}
@@ -85,6 +89,7 @@ func TestCopyOfAStoppedQueueHasBodies(t *testing.T) {
 // What a restore replaces keeps its bodies.
 func TestRestoreKeepsBodyFiles(t *testing.T) {
 	s := open(t, Options{bodies: allApart()})
+	s.bodiesStay.Store(true)
 	for i := range 10 {
 		enqueue(t, s, large(i))
 	}
@@ -96,4 +101,64 @@ func TestRestoreKeepsBodyFiles(t *testing.T) {
 		t.Errorf("restored are %d messages, want 2", got)
 	}
 	expectPayloads(t, open(t, Options{Path: kept, bodies: noneApart()}), 10)
+}
+
+// A copy from which dead letters were left out counts those that it has.
+func TestCopyCountsWhatItHas(t *testing.T) {
+	s := open(t, Options{bodies: allApart()})
+	s.bodiesStay.Store(true)
+	for i := range 40 {
+		enqueue(t, s, large(i))
+	}
+	leased, err := s.Dequeue(t.Context(), queue.DequeueRequest{Route: "/a", Max: 30, TTL: time.Hour})
+	must(t, err)
+	var ids, leases []string
+	for i := range leased {
+		ids, leases = append(ids, leased[i].ID), append(leases, leased[i].LeaseID)
+	}
+	_, err = s.Settle(t.Context(), queue.SettleRequest{LeaseIDs: leases, Action: queue.Bury, Reason: "x"})
+	must(t, err)
+	to := filepath.Join(t.TempDir(), "copy")
+	write(t, to, "")
+	copying := copying{from: s.path, to: to, progress: func(done, total int) {
+		if done == total {
+			_, err := s.Change(t.Context(), queue.ChangeRequest{Change: queue.Delete, IDs: ids[:20]})
+			must(t, err)
+			s.bodiesStay.Store(false)
+			eventually(t, time.Minute, "the files are gone", func() bool { return len(bodyFiles(t, s.path)) == 0 })
+		}
+	}}
+	must(t, copying.run(t.Context(), readOnly))
+	restored := open(t, Options{Path: to})
+	stats, err := restored.Stats(t.Context())
+	if err != nil || stats.ByState[queue.StateDead] != 10 || stats.ByState[queue.StateQueued] != 10 {
+		t.Errorf("the copy counts %v, %v; want 10 dead and 10 queued", stats.ByState, err)
+	}
+	checkCounters(t, restored)
+}
+
+// A restore that takes up one that was interrupted keeps the bodies of what that
+// set aside.
+func TestInterruptedRestoreKeepsBodyFiles(t *testing.T) {
+	for name, done := range map[string]func(path string) error{
+		"after the database": func(string) error { return nil },
+		"within the rest":    func(path string) error { return os.Rename(bodylog.Name(path, 1), bodylog.Name(path+replaced, 1)) },
+		"before the copy":    setAsideRest,
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := open(t, Options{bodies: allApart()})
+			s.bodiesStay.Store(true)
+			for i := range 30 { // more than one file
+				enqueue(t, s, large(i))
+			}
+			must(t, s.Close())
+			from := copied(t, s.path)
+			must(t, os.Rename(s.path, s.path+replaced))
+			must(t, done(s.path))
+			kept, err := Restore(t.Context(), from, Options{Path: s.path}, nil)
+			must(t, err)
+			expectPayloads(t, open(t, Options{Path: s.path}), 30)
+			expectPayloads(t, open(t, Options{Path: kept, bodies: noneApart()}), 30)
+		})
+	}
 }

@@ -3,11 +3,12 @@ package sqlite
 import (
 	"context"
 	"database/sql/driver"
-	"errors"
+	"slices"
 
 	"go.uber.org/zap"
 
 	"hookaido/internal/clock"
+	"hookaido/internal/queue"
 )
 
 // moveStep is about how many octets of bodies the keeper moves to the database
@@ -20,8 +21,11 @@ const moveStep = 1 * mib
 // whether there is more to move.
 func (k *keeper) tidyBodies(low bool) (more bool, err error) {
 	log := k.s.bodies
+	if k.s.bodiesStay.Load() {
+		return false, nil
+	}
 	rests := k.bodiesRest()
-	segments := log.Settled(rests)
+	segments := slices.DeleteFunc(log.Settled(rests), func(n int64) bool { return k.stuck[n] })
 	var unused []int64
 	for _, n := range segments {
 		switch rows, err := k.inSegment(n, 0, 1); {
@@ -75,11 +79,14 @@ func (k *keeper) dropSegments(numbers []int64) error {
 	if err := k.s.await(ctx, o); err != nil {
 		return err
 	}
-	var errs []error
 	for _, n := range numbers {
-		errs = append(errs, k.s.bodies.Drop(n))
+		if err := k.s.bodies.Drop(n); err != nil {
+			k.stuck[n] = true // until the next start
+			k.s.log.Warn("a file of large bodies that is not needed any more can't be removed: let the user of the service do so, or remove it when the service is stopped",
+				zap.Error(err))
+		}
 	}
-	return errors.Join(errs...)
+	return nil
 }
 
 // inSegment returns the first bodies, behind after, with their payloads in a
@@ -96,25 +103,28 @@ func (k *keeper) inSegment(segment, after int64, limit int) ([]placedBody, error
 // moveSome moves some bodies of a segment to the database, and reports whether
 // none is left that can be.
 func (k *keeper) moveSome(segment int64) (done bool, err error) {
-	rows, err := k.inSegment(segment, k.moved[segment], int(moveStep/k.s.rules.min)+1)
+	rows, err := k.inSegment(segment, k.moved[segment], int(moveStep/max(k.s.rules.min, kib))+1)
 	if err != nil || len(rows) == 0 {
 		return true, err
 	}
 	o := &moveOp{}
 	weight, last := 0, int64(0)
+	var lost error
 	for _, r := range rows {
+		last = r.seq
 		payload, err := k.s.bodies.Read(r.place)
 		if err != nil {
-			// whoever asks for the message will hear of it
-			k.s.log.Warn("a large body can't be moved to the database", zap.Error(err))
-		} else {
-			o.rows, o.payloads = append(o.rows, r), append(o.payloads, payload)
-			weight += rowWeight + len(payload)
+			lost = err
+			continue
 		}
-		last = r.seq
-		if weight >= moveStep {
+		o.rows, o.payloads = append(o.rows, r), append(o.payloads, payload)
+		if weight += rowWeight + len(payload); weight >= moveStep {
 			break
 		}
+	}
+	if lost != nil && !k.warned[segment] {
+		k.warned[segment] = true
+		k.s.log.Warn("large bodies can't be moved to the database; whoever asks for their messages will be told", zap.Error(lost))
 	}
 	o.call = newCall(weight, false)
 	ctx, cancel := context.WithTimeout(k.s.ctx, taskTime)
@@ -138,7 +148,10 @@ type moveOp struct {
 
 func (o *moveOp) apply(w *writer) error {
 	o.err = nil
-	if len(o.rows) == 0 {
+	if w.tx.refuseNew {
+		o.err = queue.ErrDiskFull // the space is for consumers
+	}
+	if len(o.rows) == 0 || o.err != nil {
 		return nil
 	}
 	if err := w.open(); err != nil {

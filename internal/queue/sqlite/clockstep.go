@@ -43,7 +43,6 @@ func (w *writer) followClock() error {
 		return nil
 	}
 	w.clear()
-	w.tx.synced = true
 	if err := w.shift(moved); err != nil {
 		return fmt.Errorf("follow a step of the clock: %w", err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
+	"fmt"
 
 	"hookaido/internal/queue"
 	"hookaido/internal/queue/bodylog"
@@ -107,9 +108,6 @@ func (o *enqueueOp) apply(w *writer) error {
 			return err
 		}
 	}
-	if err := w.reserve(len(o.batch.Messages)); err != nil {
-		return err
-	}
 	o.first = w.nextSeq
 	for i := range o.batch.Messages {
 		if err := w.add(&o.batch.Messages[i], o.envelopes[i], o.placeOf(i)); err != nil {
@@ -179,14 +177,24 @@ func (o *enqueueOp) checkIDs(w *writer) error {
 	return nil
 }
 
-// reserve sees to it that n more keys are never given out again, whatever
-// happens.
-func (w *writer) reserve(n int) error {
-	if w.nextSeq+int64(n) <= w.mark {
+// reserveKeys sees to it, before a batch begins, that its new messages get keys
+// that are never given out again, also after a power cut: a consumer may see
+// their ids before the sync of the batch.
+func (w *writer) reserveKeys(batch []operation) error {
+	n := 0
+	for _, o := range batch {
+		if e, ok := o.(*enqueueOp); ok {
+			n += len(e.batch.Messages)
+		}
+	}
+	if n == 0 || w.nextSeq+int64(n) <= w.mark {
 		return nil
 	}
 	mark := w.nextSeq + int64(n) + seqBlock
 	if err := w.sql.nextSeq.run(mark); err != nil {
+		return fmt.Errorf("reserve keys: %w", err)
+	}
+	if err := w.s.walFile.sync(); err != nil {
 		return err
 	}
 	w.mark = mark

@@ -85,8 +85,13 @@ func (s *fileSet) checkAt(now time.Duration) error {
 	if s.notices >= 0 && now < s.until && !s.noticed() {
 		return nil
 	}
-	s.until = now + namesHold
-	return s.check()
+	// after a failure the next look fails too, whoever takes it
+	s.until = 0
+	err := s.check()
+	if err == nil {
+		s.until = now + namesHold
+	}
+	return err
 }
 
 // noticed reports whether something happened to the files or their folder. An

@@ -105,9 +105,12 @@ func (g *gate) take() []operation {
 // takeUnpromised is take during a sync.
 func (g *gate) takeUnpromised() []operation {
 	var batch, rest []operation
+	weight := 0
 	for _, o := range g.pending {
-		alone := len(batch) > 0 && (o.base().alone || batch[0].base().alone)
-		if unpromised(o) && !alone && len(batch) < maxBatchOps {
+		fits := len(batch) == 0 || !o.base().alone && !batch[0].base().alone &&
+			len(batch) < maxBatchOps && weight+o.base().weight <= maxBatchWeight
+		if unpromised(o) && fits {
+			weight += o.base().weight
 			batch = append(batch, o)
 		} else {
 			rest = append(rest, o)

@@ -38,6 +38,8 @@ type keeper struct {
 
 	placed    *stmt           // what a segment of the log of bodies has
 	moved     map[int64]int64 // by segment: up to which seq its bodies were moved
+	stuck     map[int64]bool  // segments that can't be removed
+	warned    map[int64]bool  // segments with lost bodies, of which was told
 	appends   int64           // to that log, at the time
 	appendsAt time.Duration
 	rests     bool // nothing was appended for a while
@@ -57,7 +59,7 @@ func newKeeper(s *Store) (*keeper, error) {
 		return nil, errors.Join(err, c.close())
 	}
 	return &keeper{
-		s: s, c: c, placed: placed, moved: map[int64]int64{}, asked: make(chan struct{}, 1),
+		s: s, c: c, placed: placed, moved: map[int64]int64{}, stuck: map[int64]bool{}, warned: map[int64]bool{}, asked: make(chan struct{}, 1),
 		roused: make(chan struct{}, 1), cramped: make(chan struct{}, 1),
 	}, nil
 }

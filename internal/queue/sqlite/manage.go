@@ -5,8 +5,10 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"slices"
 
 	"hookaido/internal/queue"
+	"hookaido/internal/queue/bodylog"
 )
 
 // rowid
@@ -96,27 +98,27 @@ func (s *Store) look(ctx context.Context, r queue.ListRequest,
 	return list, nil
 }
 
-// fillPlaced adds the payloads that are in the log of bodies. It leaves out the
-// messages that are gone meanwhile.
+// fillPlaced adds the payloads that are in the log of bodies. Messages that went
+// since the list was made leave it, but for a last one: an empty list would say
+// that there are no more.
 func (s *Store) fillPlaced(ctx context.Context, list []queue.Message, placed []int) ([]queue.Message, error) {
-	gone := map[int]bool{}
+	gone := map[string]bool{}
 	err := s.read(ctx, func(r *reader) error {
 		for _, i := range placed {
-			payload, there, err := r.payload(int64(list[i].Place.Seq)) //nolint:gosec // 40 bits
-			if err != nil {
-				return fmt.Errorf("read message %s: %w", list[i].ID, err)
+			m := &list[i]
+			payload, there, err := r.payload(int64(m.Place.Seq)) //nolint:gosec // 40 bits
+			if err != nil && !errors.Is(err, bodylog.ErrLost) {
+				return fmt.Errorf("read message %s: %w", m.ID, err)
 			}
-			list[i].Payload, gone[i] = payload, !there
+			m.Payload, m.PayloadLost, gone[m.ID] = payload, err != nil || !there, !there
 		}
 		return nil
 	})
-	kept := make([]queue.Message, 0, len(list))
-	for i := range list {
-		if !gone[i] {
-			kept = append(kept, list[i])
-		}
+	last := list[len(list)-1]
+	if list = slices.DeleteFunc(list, func(m queue.Message) bool { return gone[m.ID] }); len(list) == 0 {
+		list = append(list, last)
 	}
-	return kept, err
+	return list, err
 }
 
 // fill adds the large parts, and returns which of the payloads are in the log of

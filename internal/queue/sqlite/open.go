@@ -186,7 +186,6 @@ func (s *Store) shut() error {
 // finish writes everything back into the database.
 func (w *writer) finish() error {
 	w.clear()
-	w.tx.synced = true
 	err := w.open()
 	if err == nil {
 		err = w.file()
@@ -203,7 +202,8 @@ func (w *writer) finish() error {
 	if err != nil {
 		return fmt.Errorf("close the queue database: %w", err)
 	}
-	return w.c.exec("PRAGMA wal_checkpoint(TRUNCATE)")
+	// a checkpoint syncs too, unless another program reads an older state
+	return errors.Join(w.c.exec("PRAGMA wal_checkpoint(TRUNCATE)"), w.s.walFile.sync())
 }
 
 // persistWAL is SQLITE_FCNTL_PERSIST_WAL: keep the file of the WAL on close, so

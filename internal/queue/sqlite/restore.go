@@ -121,11 +121,7 @@ func keptBefore(path string) (string, error) {
 	if complete, err := isThere(path + replaced + "-wal"); err != nil || complete {
 		return path + replaced, err
 	}
-	err = os.Rename(path+"-wal", path+replaced+"-wal")
-	if errors.Is(err, fs.ErrNotExist) {
-		err = nil
-	}
-	return path + replaced, errors.Join(err, bodylog.Rename(path, path+replaced))
+	return path + replaced, setAsideRest(path)
 }
 
 // setAside gives the database at path another name, which must be free, with the
@@ -142,10 +138,20 @@ func setAside(path string) (kept string, err error) {
 	if err := os.Rename(path, path+replaced); err != nil {
 		return "", err
 	}
-	if err := os.Rename(path+"-wal", path+replaced+"-wal"); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return path + replaced, err
+	return path + replaced, setAsideRest(path)
+}
+
+// setAsideRest gives the other files of a database that was set aside their
+// names: the log last, which so is the sign that all have them.
+func setAsideRest(path string) error {
+	if err := bodylog.Rename(path, path+replaced); err != nil {
+		return err
 	}
-	return path + replaced, bodylog.Rename(path, path+replaced)
+	err := os.Rename(path+"-wal", path+replaced+"-wal")
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
 }
 
 // isThere reports whether there is anything of a name, a link included.

@@ -113,7 +113,11 @@ type Store struct {
 	bodies   *bodylog.Log
 	rules    bodyRules
 	arriving atomic.Int64 // octets of large payloads in calls of Enqueue
-	full     atomic.Bool  // the last message was refused for the depth limit
+	// bodiesWarned is the monotonic time of the last warning that the log can't be
+	// used, bodiesStay keeps its payloads where they are, for tests.
+	bodiesWarned atomic.Int64
+	bodiesStay   atomic.Bool
+	full         atomic.Bool // the last message was refused for the depth limit
 
 	w        *writer // owned by whoever is busy, see gate
 	gate     gate

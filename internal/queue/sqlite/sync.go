@@ -86,6 +86,9 @@ func (s *Store) keep(c promises) {
 	if err == nil {
 		err = s.files.checkAt(now)
 	}
+	if err == nil {
+		err = s.Err() // somebody else may have noticed meanwhile
+	}
 	s.metrics.batchDone(c, now-c.began, err)
 	if err == nil && c.wrote {
 		s.lastSync.Store(int64(now))

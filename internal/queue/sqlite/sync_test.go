@@ -2,6 +2,8 @@ package sqlite
 
 import (
 	"errors"
+	"fmt"
+	"os"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -20,14 +22,25 @@ type heldSync struct {
 	free   atomic.Bool // syncs no longer wait
 }
 
-func holdSyncs(s *Store) *heldSync {
+func holdSyncs(t *testing.T, s *Store) *heldSync {
 	h := &heldSync{began: make(chan struct{}), finish: make(chan error)}
+	over := make(chan struct{})
+	t.Cleanup(func() { close(over) }) // before the store is closed, if the test fails
 	s.walFile.fdatasync = func(fd int) error {
 		if h.free.Load() {
 			return unix.Fdatasync(fd)
 		}
-		h.began <- struct{}{}
-		return <-h.finish
+		select {
+		case h.began <- struct{}{}:
+		case <-over:
+			return unix.Fdatasync(fd)
+		}
+		select {
+		case err := <-h.finish:
+			return err
+		case <-over:
+			return unix.Fdatasync(fd)
+		}
 	}
 	return h
 }
@@ -57,7 +70,7 @@ func TestConsumersDoNotWaitForASync(t *testing.T) {
 		defer s.gate.mu.Unlock()
 		return len(s.gate.parked) == 1
 	})
-	h := holdSyncs(s)
+	h := holdSyncs(t, s)
 	first := make(chan error, 1)
 	go func() {
 		_, err := s.Enqueue(t.Context(), queue.Batch{Messages: []queue.NewMessage{message("/a", "first"), message("/b", "for who waits")}})
@@ -108,7 +121,7 @@ func TestConsumersDoNotWaitForASync(t *testing.T) {
 func TestFailedSyncPromisesNothing(t *testing.T) {
 	s, err := Open(t.Context(), Options{Path: dbPath(t), Clock: clock.System{}})
 	must(t, err)
-	h := holdSyncs(s)
+	h := holdSyncs(t, s)
 	first := inBackground(t, s, "first")
 	<-h.began
 	second := inBackground(t, s, "second")
@@ -135,7 +148,7 @@ func TestFailedSyncPromisesNothing(t *testing.T) {
 func TestCloseDuringASync(t *testing.T) {
 	s, err := Open(t.Context(), Options{Path: dbPath(t), Clock: clock.System{}})
 	must(t, err)
-	h := holdSyncs(s)
+	h := holdSyncs(t, s)
 	first := inBackground(t, s, "first")
 	<-h.began
 	closed := make(chan error, 1)
@@ -180,4 +193,60 @@ func TestTakeDuringASync(t *testing.T) {
 	if got := g.take(); !slices.Equal(got, []operation{b}) {
 		t.Errorf("after the sync taken are %v", got)
 	}
+}
+
+// A consumer may see an id before the sync of its message. No other message gets
+// it, should the power fail.
+func TestIDsAreDurableBeforeTheirMessages(t *testing.T) {
+	s := open(t, Options{})
+	must(t, s.Ping(t.Context()))
+	for _, n := range []int{1, seqBlock + 10} { // the first after a start, and more than are reserved then
+		t.Run(fmt.Sprint(n), func(t *testing.T) {
+			route := fmt.Sprint("/", n)
+			h := holdSyncs(t, s)
+			batch := make([]queue.NewMessage, n)
+			for i := range batch {
+				batch[i] = message(route, "x")
+			}
+			done := make(chan error, 1)
+			go func() {
+				_, err := s.Enqueue(t.Context(), queue.Batch{Messages: batch})
+				done <- err
+			}()
+			<-h.began // of the keys
+			h.finish <- nil
+			synced := copyStore(t, s) // what is on the disk if the power fails later
+			<-h.began                 // of the messages
+			got, err := s.Dequeue(t.Context(), queue.DequeueRequest{Route: route, Max: n, TTL: time.Hour})
+			if err != nil || len(got) == 0 {
+				t.Fatalf("Dequeue = %d messages, %v", len(got), err)
+			}
+			h.free.Store(true)
+			h.finish <- nil
+			must(t, <-done)
+			seen := map[string]bool{}
+			for i := range got {
+				seen[got[i].ID] = true
+			}
+			after := open(t, Options{Path: synced})
+			if ids := enqueue(t, after, message("/other", "x")); seen[ids[0]] {
+				t.Errorf("the id %s is given out twice", ids[0])
+			}
+		})
+	}
+}
+
+// That the files were replaced is told to all who ask, not only to the first.
+func TestReplacedFilesAreToldToAll(t *testing.T) {
+	s, err := Open(t.Context(), Options{Path: dbPath(t), Clock: clock.System{}})
+	must(t, err)
+	now := s.clock.Monotonic()
+	must(t, s.files.checkAt(now))
+	must(t, os.Remove(s.path+"-wal"))
+	for i := range 3 {
+		if err := s.files.checkAt(now + time.Duration(i)*time.Millisecond); !errors.Is(err, errReplaced) {
+			t.Errorf("look %d = %v, want errReplaced", i, err)
+		}
+	}
+	_ = s.Close() // which finds it too
 }

@@ -22,7 +22,7 @@ type writer struct {
 	claims      claimSet
 	loose       []looseRow
 	nextSeq     int64 // of the next message
-	mark        int64 // as stored: above every seq given out, also after a crash
+	mark        int64 // as synced: above every seq given out, also after a crash
 	salt        int64
 	lastAttempt int64 // id of the last record of an attempt
 	oldest      int64 // no queued message has a smaller seq
@@ -50,7 +50,6 @@ type transaction struct {
 	refuseNew bool
 	rows      []row // messages not yet inserted
 	// values of the writer before the batch
-	mark   int64
 	loose  []looseRow
 	pauses pauses
 	claims claimBatch
@@ -73,6 +72,9 @@ func (s *Store) process(batch []operation) (c promises, waits bool) {
 	w.now = queue.Nanos(s.clock.Now())
 	began := s.clock.Monotonic()
 	err := w.followClock()
+	if err == nil {
+		err = w.reserveKeys(batch)
+	}
 	if err == nil {
 		err = w.attempt(batch, false)
 	}
@@ -131,7 +133,7 @@ func (w *writer) attempt(batch []operation, refuseNew bool) error {
 
 // clear makes ready for a batch.
 func (w *writer) clear() {
-	w.tx = transaction{mark: w.mark, loose: w.loose, pauses: w.pauses, rows: w.tx.rows[:0], served: w.tx.served[:0]}
+	w.tx = transaction{loose: w.loose, pauses: w.pauses, rows: w.tx.rows[:0], served: w.tx.served[:0]}
 }
 
 // apply carries out the operations: first those that may make messages ready,
@@ -203,7 +205,7 @@ func (w *writer) rollback() error {
 		w.s.metrics.rollbacks.inc()
 	}
 	w.tx.open = false
-	w.mark, w.loose, w.pauses = w.tx.mark, w.tx.loose, w.tx.pauses
+	w.loose, w.pauses = w.tx.loose, w.tx.pauses
 	w.nextEnd, w.oldest = -never, 0 // may have been raised by what is undone
 	w.lanes.restore()
 	w.putBack(w.tx.served, true)
