@@ -94,7 +94,7 @@ func TestLargeBurst(t *testing.T) {
 	expectBodies(t, "the copy", e.drain("/in"), accepted)
 	e.stop()
 
-	d.eventually("the bodies are in the database", func() bool { return len(d.bodyFiles()) == 0 })
+	soon(t, "in the database with all bodies", func() bool { return len(d.bodyFiles()) == 0 })
 	maps.Copy(accepted, during)
 	expectBodies(t, "the queue", d.drain("/in"), accepted)
 	d.stop()
