@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -66,6 +67,11 @@ func (s *Store) step(batch []operation) (busy bool) {
 	}
 	g.mu.Unlock()
 	s.keep(c)
+	if len(c.batch) > 1 {
+		// those who were answered may come again with the next batch, which makes
+		// it larger; with nothing else to run this takes no time
+		runtime.Gosched()
+	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.syncing = false
