@@ -13,7 +13,6 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
-	"io"
 	"os"
 	"path/filepath"
 	"sync"
@@ -255,50 +254,6 @@ func (l *Log) fail(err error) error {
 		l.refusal = err
 	}
 	return l.refusal
-}
-
-// Read returns the payload at a place. It fails with [ErrLost], or with
-// [ErrClosed] if that can't be known any more.
-func (l *Log) Read(p Place) ([]byte, error) {
-	g, closed := l.find(p.Segment)
-	if g == nil && !closed {
-		return nil, fmt.Errorf("%w: there is no %s", ErrLost, Name(l.o.Path, p.Segment))
-	}
-	if g != nil {
-		payload, err := readPlace(g.file, p)
-		if err == nil || !errors.Is(err, os.ErrClosed) {
-			return payload, err
-		}
-		if _, closed = l.find(p.Segment); !closed {
-			return nil, err // it was dropped
-		}
-	}
-	return nil, ErrClosed
-}
-
-// find returns a segment, and whether the log is closed.
-func (l *Log) find(number int64) (g *segment, closed bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.segments[number], l.closed
-}
-
-func readPlace(f *os.File, p Place) ([]byte, error) {
-	info, err := f.Stat()
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrLost, err)
-	}
-	if p.Length < 0 || p.At < 0 || p.Length > info.Size()-p.At {
-		return nil, fmt.Errorf("%w: %s is cut", ErrLost, f.Name())
-	}
-	b := make([]byte, p.Length)
-	if _, err := f.ReadAt(b, p.At); err != nil && !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("%w: %w", ErrLost, err)
-	}
-	if crc32.Checksum(b, castagnoli) != p.Sum {
-		return nil, fmt.Errorf("%w: %s is damaged at offset %d", ErrLost, f.Name(), p.At)
-	}
-	return b, nil
 }
 
 // Close ends all appends with [ErrClosed] and closes the files.

@@ -185,37 +185,3 @@ func (l *Log) Drop(number int64) error {
 	l.size -= g.end
 	return g.file.Close()
 }
-
-// Reader reads payloads of a database that another process may have open.
-type Reader struct {
-	o     Options
-	files map[int64]*os.File
-}
-
-// NewReader returns a reader for the segments of a database. It must be closed.
-func NewReader(path, identity string) *Reader {
-	return &Reader{Options{Path: path, Identity: identity}, map[int64]*os.File{}}
-}
-
-// Read returns the payload at a place. It fails with [ErrLost].
-func (r *Reader) Read(p Place) ([]byte, error) {
-	f := r.files[p.Segment]
-	if f == nil {
-		var err error
-		if f, err = openSegment(r.o, p.Segment); err != nil {
-			return nil, err
-		}
-		r.files[p.Segment] = f
-	}
-	return readPlace(f, p)
-}
-
-// Close closes the files.
-func (r *Reader) Close() error {
-	var errs []error
-	for _, f := range r.files {
-		errs = append(errs, f.Close())
-	}
-	clear(r.files)
-	return errors.Join(errs...)
-}

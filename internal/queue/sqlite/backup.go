@@ -19,7 +19,8 @@ const copyPages = 1024
 // Copy writes the database at from, as it is at one moment, into the file at
 // to, which must be there and empty. The database may be in use by another
 // process, which is not held up; its log can't shrink meanwhile. The copy has no
-// files beside it: what the database has in body files is in the copy too. It is not synced to the disk.
+// files beside it: what the database has in body files is in the copy too. It is
+// not synced to the disk.
 //
 // progress is told the pages that are done and those that there are; it may be
 // nil.

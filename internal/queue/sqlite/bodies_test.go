@@ -402,3 +402,20 @@ func TestBodiesGoToTheDatabaseOtherwise(t *testing.T) {
 	}
 	expectPayloads(t, s, 3)
 }
+
+// A file goes only when the deletion of its last message is on the disk.
+func TestFilesGoAfterASync(t *testing.T) {
+	s := open(t, Options{bodies: allApart()})
+	s.bodiesStay.Store(true)
+	enqueue(t, s, large(0))
+	must(t, s.dropLeases(expectPayloads(t, s, 1)))
+	h := holdSyncs(t, s)
+	s.bodiesStay.Store(false)
+	<-h.began
+	if files := bodyFiles(t, s.path); len(files) != 1 {
+		t.Errorf("before the sync there are %q", files)
+	}
+	h.free.Store(true)
+	h.finish <- nil
+	eventually(t, time.Minute, "the file is gone", func() bool { return len(bodyFiles(t, s.path)) == 0 })
+}

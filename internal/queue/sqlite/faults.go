@@ -6,6 +6,8 @@ import (
 	"syscall"
 
 	"github.com/mattn/go-sqlite3"
+
+	"hookaido/internal/queue"
 )
 
 // OpenKind is the class of an [OpenError].
@@ -82,4 +84,13 @@ func classify(err error) fault {
 		return faultFatal
 	}
 	return faultOther
+}
+
+// unavailable is what callers get for an error of the database. One that leaves
+// the disk uncertain ends the store.
+func (s *Store) unavailable(err error) error {
+	if classify(err) == faultFatal {
+		s.fail(err)
+	}
+	return &queue.UnavailableError{Cause: err}
 }

@@ -87,10 +87,7 @@ func (s *Store) read(ctx context.Context, f func(r *reader) error) error {
 		if err == nil {
 			return nil
 		}
-		if classify(err) == faultFatal {
-			s.fail(err)
-		}
-		return &queue.UnavailableError{Cause: err}
+		return s.unavailable(err)
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-s.stop:

@@ -100,10 +100,7 @@ func (s *Store) keep(c promises) {
 		s.lastSync.Store(int64(now))
 	}
 	if err != nil {
-		if classify(err) == faultFatal {
-			s.fail(err)
-		}
-		err = &queue.UnavailableError{Cause: err}
+		err = s.unavailable(err)
 	}
 	g := &s.gate
 	g.mu.Lock()

@@ -218,10 +218,7 @@ func (w *writer) rollback() error {
 func (w *writer) answer(batch []operation, err error) {
 	s := w.s
 	if err != nil {
-		if classify(err) == faultFatal {
-			s.fail(err)
-		}
-		err = &queue.UnavailableError{Cause: err}
+		err = s.unavailable(err)
 	}
 	g := &s.gate
 	g.mu.Lock()
